@@ -1,0 +1,103 @@
+import { z } from "zod";
+import { duration, label, port, resources } from "./system.ts";
+
+/*
+ * Where, how big, which version: the vocabulary of `Pulumi.<stack>.yaml`. Data only.
+ * Each key below stands in the file as `berth:<key>`.
+ */
+
+export const environment = z.enum(["local", "staging", "production"]);
+
+export const host = z.strictObject({
+  name: label.describe("Name of the host, also in the swarm"),
+  address: z.string().min(1).describe("Address that SSH dials, a name or an IP"),
+  port: port.default(22).describe("SSH port"),
+  user: z.string().default("root").describe("SSH user; must be root or have password-less sudo"),
+  hostKey: z
+    .string()
+    .regex(/^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+=*$/, {
+      error: "is not a public host key; `npm run berth -- host-key ADDRESS` prints the line to paste",
+    })
+    .optional()
+    .describe("Public host key, pinned; may be left out only in the local environment"),
+  publicAddress: z.ipv4().optional().describe("Address that visitors reach; the SSH address by default"),
+  labels: z.record(label, z.string()).default({}).describe('Swarm node labels; `edge: "true"` runs the edge here'),
+});
+
+/** One pinned image: `repository:tag@sha256:…`. */
+export const imageRef = z.string().min(1);
+
+export const override = z.strictObject({
+  replicas: z.int().min(0).optional().describe("Number of tasks"),
+  resources: resources.partial().optional().describe("Limits and reservations that differ from the system's"),
+  env: z.record(z.string(), z.string()).optional().describe("Plain variables added or replaced"),
+});
+
+export const limitOverride = z.strictObject({
+  rate: z
+    .string()
+    .regex(/^\d+ r\/(s|m)$/)
+    .optional()
+    .describe("Requests per client address"),
+  burst: z.int().min(0).optional().describe("Requests above the rate that are served without delay"),
+});
+
+export const acme = z.strictObject({
+  directory: z
+    .url()
+    .default("https://acme-v02.api.letsencrypt.org/directory")
+    .describe("ACME directory of the certificate authority"),
+  email: z.email().describe("Contact of the account; the authority writes to it"),
+  agreeToTerms: z
+    .literal(true, { error: "must be true: issuing needs the authority's terms to be accepted" })
+    .describe("The authority's terms of service are accepted"),
+  ca: z.string().optional().describe("PEM of the CA that signed the directory's own certificate, if not a public one"),
+});
+
+export const cloudflare = z.strictObject({
+  zoneId: z
+    .string()
+    .regex(/^[0-9a-f]{32}$/, { error: "is not a zone id; it has 32 hexadecimal digits" })
+    .describe("Zone in which the DNS records are kept"),
+  proxied: z.boolean().default(false).describe("Visitors reach Cloudflare's addresses instead of the hosts'"),
+});
+
+export const registry = z.strictObject({
+  address: z.string().min(1).describe("Registry as it stands in front of image names, for example ghcr.io/acme"),
+  ca: z.string().optional().describe("PEM of the CA that signed the registry's certificate, if not a public one"),
+});
+
+export const stackSchema = z.strictObject({
+  system: label.describe("System that runs here: a folder under systems/"),
+  environment: environment.describe("local relaxes host keys and pins; staging and production do not"),
+  domain: z
+    .string()
+    .regex(/^([a-z0-9-]+\.)+[a-z0-9-]+$/, { error: "is not a domain name" })
+    .describe("Domain that `${domain}` stands for in the system"),
+  hosts: z.array(host).min(1).describe("Machines, by SSH address"),
+  registry,
+  images: z.record(z.string(), imageRef).describe("Image pins by key: `repository:tag@sha256:…`"),
+  services: z.record(label, override).default({}).describe("Sizes that differ from the system's, by service or store"),
+  limits: z.record(label, limitOverride).default({}).describe("Rate limits that differ from the system's, by name"),
+  secretGenerations: z
+    .record(z.string(), z.int().min(1))
+    .default({})
+    .describe("Raise the number beside a generated secret's name to rotate it"),
+  acme,
+  cloudflare: z.union([cloudflare, z.literal("none")]).describe("Cloudflare zone, or `none`"),
+  encryptNetworks: z
+    .boolean()
+    .optional()
+    .describe("Encrypt overlay traffic with IPsec; on outside the local environment by default"),
+  convergenceSlack: duration
+    .default("3 seconds")
+    .describe("Time allowed on top of a service's own health budget before a rollout counts as failed"),
+});
+
+export type StackInput = z.input<typeof stackSchema>;
+export type Stack = z.output<typeof stackSchema>;
+export type Host = z.output<typeof host>;
+export type Environment = z.output<typeof environment>;
+export type Acme = z.output<typeof acme>;
+export type Cloudflare = z.output<typeof cloudflare>;
+export type Registry = z.output<typeof registry>;

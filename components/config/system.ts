@@ -1,0 +1,230 @@
+import { z } from "zod";
+import { durationPattern, type Duration } from "../shared/duration.ts";
+import { sizePattern, type Size } from "../shared/size.ts";
+
+/*
+ * What runs: the vocabulary of `systems/<name>/system.ts`. The same for every environment.
+ * Types are inferred from these schemas; docs/configuration.md is generated from their descriptions and defaults.
+ */
+
+export const duration = z.custom<Duration>((v) => typeof v === "string" && durationPattern.test(v), {
+  error: 'is not a duration; write a number, a blank and a unit, for example "30 seconds"',
+});
+export const size = z.custom<Size>((v) => typeof v === "string" && sizePattern.test(v), {
+  error: 'is not a size; write a number, a blank and KB, MB or GB, for example "512 MB"',
+});
+/** A DNS label: names services, networks, stores and hosts. */
+export const label = z.string().regex(/^[a-z][a-z0-9-]{0,29}$/, {
+  error: "is not a name; use lower-case letters, digits and hyphens, a letter first, at most 30 characters",
+});
+export const port = z.int().min(1).max(65535);
+const envName = z.string().regex(/^[A-Z][A-Z0-9_]*$/, {
+  error: "is not a variable name; use upper-case letters, digits and underscores",
+});
+
+export const resources = z.strictObject({
+  memory: size.describe("Hard memory limit; a container above it is killed"),
+  cpus: z.number().positive().default(1).describe("CPU limit in cores"),
+  reserveMemory: size.optional().describe("Memory the scheduler sets aside on the host; nothing by default"),
+  reserveCpus: z.number().positive().optional().describe("Cores the scheduler sets aside on the host; none by default"),
+});
+
+/** How a container is asked whether it works. Every service has one. */
+export const healthCheck = z.strictObject({
+  command: z
+    .array(z.string())
+    .min(1)
+    .optional()
+    .describe("Command run inside the container, as an argument list; exit code 0 is healthy"),
+  path: z
+    .string()
+    .startsWith("/")
+    .optional()
+    .describe("HTTP path asked on the service's port from inside the container, with the image's `wget`"),
+  interval: duration.default("2 seconds").describe("Time between two checks"),
+  timeout: duration.default("2 seconds").describe("A check that takes longer has failed"),
+  retries: z.int().min(1).default(3).describe("Failures in a row before a container is unhealthy"),
+  startPeriod: duration.default("5 seconds").describe("Grace for a starting container: failures do not count yet"),
+});
+
+export const rollout = z.strictObject({
+  order: z
+    .enum(["start-first", "stop-first"])
+    .default("start-first")
+    .describe("start-first keeps the old task until the new one is healthy; stop-first is for what must not run twice"),
+  parallelism: z.int().min(0).default(0).describe("Tasks replaced at a time; 0 is all of them at once"),
+  monitor: duration
+    .default("2 seconds")
+    .describe("How long a new task is watched after it became healthy; a failure within it rolls back"),
+});
+
+const serviceFields = {
+  image: z.string().min(1).describe("Key of the image under `berth:images` in the stack file"),
+  command: z.array(z.string()).optional().describe("Replaces the image's command, as an argument list"),
+  env: z.record(envName, z.string()).default({}).describe("Plain environment variables; `${domain}` is replaced"),
+  secrets: z
+    .array(envName)
+    .default([])
+    .describe("Secrets mounted as /run/secrets/NAME, with NAME_FILE naming the file in the environment"),
+  secretsAsEnv: z
+    .array(envName)
+    .default([])
+    .describe("Secrets handed over as plain environment variables, for applications that cannot read files"),
+  networks: z.array(label).min(1).describe("Network tiers the service joins"),
+  resources,
+  user: z.string().default("1000:1000").describe("User and group the container runs as, numeric"),
+  readOnly: z.boolean().default(true).describe("Root file system is read-only; /tmp is a small tmpfs"),
+  dependsOn: z
+    .array(label)
+    .default([])
+    .describe("Services, stores and jobs that are healthy or done before this starts"),
+};
+const runningFields = {
+  ...serviceFields,
+  replicas: z.int().min(0).default(1).describe("Number of tasks; the stack file may override it"),
+  health: healthCheck,
+  rollout: rollout.prefault({}),
+  stopGracePeriod: duration
+    .default("30 seconds")
+    .describe("Time between SIGTERM and SIGKILL: what an application has to drain its connections"),
+  volumes: z
+    .record(label, z.string().startsWith("/"))
+    .default({})
+    .describe("Named volumes by the path they are mounted at; a volume binds the service to one host"),
+};
+
+export const service = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("web").describe("Answers HTTP on a port; the edge can route to it"),
+    port: port.describe("Port the application listens on"),
+    ...runningFields,
+  }),
+  z.strictObject({ kind: z.literal("worker").describe("Runs without a port"), ...runningFields }),
+  z.strictObject({
+    kind: z.literal("job").describe("Runs once per image to its end, before the services that depend on it"),
+    timeout: duration.default("5 minutes").describe("A job that takes longer has failed"),
+    ...serviceFields,
+  }),
+]);
+
+export const store = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("postgres").describe("PostgreSQL, single node, on a protected volume"),
+    image: z.string().min(1).describe("Key of the image under `berth:images` in the stack file"),
+    database: z
+      .string()
+      .regex(/^[a-z_][a-z0-9_]*$/)
+      .describe("Database created for the system"),
+    user: z
+      .string()
+      .regex(/^[a-z_][a-z0-9_]*$/)
+      .describe("Role that owns the database"),
+    passwordSecret: envName.describe("Generated secret that holds the role's password"),
+    networks: z.array(label).min(1).describe("Network tiers the store joins"),
+    resources,
+    maxConnections: z.int().min(10).default(100).describe("`max_connections` of the server"),
+  }),
+  z.strictObject({
+    kind: z.literal("redis").describe("Redis with append-only file and password, single node, on a protected volume"),
+    image: z.string().min(1).describe("Key of the image under `berth:images` in the stack file"),
+    passwordSecret: envName.describe("Generated secret that holds the password"),
+    networks: z.array(label).min(1).describe("Network tiers the store joins"),
+    resources,
+    maxmemory: size.describe("`maxmemory` of the server; keep it below the memory limit"),
+    maxmemoryPolicy: z
+      .enum(["noeviction", "allkeys-lru", "allkeys-lfu", "volatile-lru", "volatile-lfu", "volatile-ttl"])
+      .default("noeviction")
+      .describe("What Redis does when `maxmemory` is reached; queues and sessions need noeviction"),
+    maxclients: z.int().min(1).default(10000).describe("`maxclients` of the server"),
+  }),
+]);
+
+export const secret = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("generated").describe("Made by berth, kept encrypted in state; a new `generation` rotates it"),
+    length: z.int().min(16).max(128).default(64).describe("Number of letters and digits"),
+  }),
+  z.strictObject({
+    kind: z.literal("supplied").describe("Set by the operator with `pulumi config set --secret <system>:<NAME>`"),
+    optional: z.boolean().default(false).describe("A missing value is delivered as an empty file instead of refused"),
+  }),
+  z.strictObject({
+    kind: z.literal("composed").describe("Built from other secrets, for example a connection URL"),
+    template: z.string().min(1).describe("Text in which `${NAME}` stands for another secret of the system"),
+  }),
+]);
+
+export const route = z.strictObject({
+  path: z.string().startsWith("/").describe("Path prefix; the longest matching prefix wins"),
+  service: label.describe("Web service that answers"),
+  stripPrefix: z.boolean().default(false).describe("Remove the prefix before the request is passed on"),
+  websocket: z.boolean().default(false).describe("Pass the upgrade headers; the read timeout becomes one hour"),
+  bodySize: size.default("1 MB").describe("Largest request body; larger ones are answered 413"),
+  timeout: duration.default("30 seconds").describe("Longest wait for connecting, sending and reading, each"),
+  limit: label.optional().describe("Rate limit applied, by its name under `limits`"),
+  accessLog: z.boolean().default(true).describe("Write requests to the access log"),
+});
+
+export const site = z.strictObject({
+  host: z.string().min(1).describe("Host name; `${domain}` stands for the stack's domain"),
+  headers: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe("Response headers added to every answer, errors included"),
+  routes: z.array(route).min(1).describe("What is served where"),
+});
+
+export const edge = z.strictObject({
+  image: z.string().default("edge").describe("Key of the nginx image under `berth:images`"),
+  network: label.default("edge").describe("Network tier on which the edge reaches the web services"),
+  limits: z
+    .record(
+      label,
+      z.strictObject({
+        rate: z
+          .string()
+          .regex(/^\d+ r\/(s|m)$/, { error: 'is not a rate; write for example "10 r/s" or "100 r/m"' })
+          .describe("Requests per client address"),
+        burst: z.int().min(0).default(0).describe("Requests above the rate that are served without delay"),
+      }),
+    )
+    .default({})
+    .describe("Named rate limits, keyed by client address; above them the answer is 429"),
+  sites: z.array(site).min(1).describe("Virtual hosts"),
+});
+
+export const network = z.strictObject({
+  internal: z.boolean().default(false).describe("No way out of this tier: for stores"),
+});
+
+/** `systems/<name>/system.ts`: what runs, the same for every environment. */
+export const systemSchema = z.strictObject({
+  name: label.describe("Name of the system; prefixes everything it creates"),
+  networks: z.record(label, network).describe("Overlay networks by tier"),
+  services: z.record(label, service).describe("What runs"),
+  data: z.record(label, store).default({}).describe("Stores"),
+  secrets: z.record(envName, secret).default({}).describe("Secrets by name"),
+  edge,
+});
+
+export type SystemInput = z.input<typeof systemSchema>;
+export type System = z.output<typeof systemSchema>;
+export type Service = z.output<typeof service>;
+export type RunningService = Exclude<Service, { kind: "job" }>;
+export type WebService = Extract<Service, { kind: "web" }>;
+export type JobService = Extract<Service, { kind: "job" }>;
+export type Store = z.output<typeof store>;
+export type PostgresStore = Extract<Store, { kind: "postgres" }>;
+export type RedisStore = Extract<Store, { kind: "redis" }>;
+export type SecretSpec = z.output<typeof secret>;
+export type HealthCheck = z.output<typeof healthCheck>;
+export type Resources = z.output<typeof resources>;
+export type Rollout = z.output<typeof rollout>;
+export type Edge = z.output<typeof edge>;
+export type Site = z.output<typeof site>;
+export type Route = z.output<typeof route>;
+
+/** Declares a system with full type checking; validation happens when a stack loads it. */
+export function defineSystem(system: SystemInput): SystemInput {
+  return system;
+}
