@@ -1,0 +1,76 @@
+import { randomBytes } from "node:crypto";
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import type * as Command from "@pulumi/command";
+import type { Host } from "../config/stack.ts";
+import { quote } from "../shared/shell.ts";
+import { renderKnownHosts, renderSshConfig, sshDirectory } from "./ssh.render.ts";
+
+/** The part of the configuration that SSH needs; a `Config` is one. */
+export interface SshArgs {
+  readonly stack: string;
+  readonly hosts: readonly Host[];
+  /** Private key text. @default - the SSH agent and the user's own keys */
+  readonly sshKey?: string;
+}
+
+/** Path of the SSH configuration of a stack, relative to the project root. */
+export function sshConfigPath(stack: string): string {
+  return `${sshDirectory(stack)}/ssh_config`;
+}
+
+/**
+ * Writes the SSH configuration, the pinned host keys and the private key of a stack below `root`, readable by the
+ * user alone. Files that are right already are left alone; the others appear whole or not at all.
+ */
+export function writeSshFiles(config: SshArgs, root: string = process.cwd()): void {
+  const directory = join(root, sshDirectory(config.stack));
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  // `mode` above counts only for directories that are new.
+  for (const path of [join(root, ".berth"), directory]) chmodSync(path, 0o700);
+  const key = config.sshKey;
+  writeFile(
+    join(root, sshConfigPath(config.stack)),
+    renderSshConfig({ stack: config.stack, hosts: config.hosts, key: key !== undefined }),
+  );
+  writeFile(join(directory, "known_hosts"), renderKnownHosts(config.hosts));
+  if (key === undefined) rmSync(join(directory, "key"), { force: true });
+  else writeFile(join(directory, "key"), privateKeyText(key));
+}
+
+/** How a `command.remote` resource reaches a host. The provider reads no SSH configuration, so it gets all of it. */
+export function connection(host: Host, sshKey: string | undefined): Command.types.input.remote.ConnectionArgs {
+  return {
+    host: host.address,
+    port: host.port,
+    user: host.user,
+    ...(host.hostKey === undefined ? {} : { hostKey: host.hostKey }),
+    ...(sshKey === undefined ? {} : { privateKey: pulumi.secret(privateKeyText(sshKey)) }),
+    // Waits between the tries grow; these limits give up on an unreachable host within about half a minute.
+    dialErrorLimit: 3,
+    perDialTimeout: 10,
+  };
+}
+
+/**
+ * Argument list that runs `argv` on a host, to be started in the project root.
+ *
+ * @example sshCommand("production", "web-1", ["docker", "service", "ls"])
+ */
+export function sshCommand(stack: string, hostName: string, argv: readonly string[]): string[] {
+  // ssh joins its arguments with blanks and hands them to the remote shell: the quoting is ours to do.
+  return ["ssh", "-F", sshConfigPath(stack), hostName, argv.map(quote).join(" ")];
+}
+
+/** ssh refuses a key whose last line has no end, which is how keys come out of many forms and prompts. */
+function privateKeyText(key: string): string {
+  return `${key.replaceAll("\r\n", "\n").trimEnd()}\n`;
+}
+
+function writeFile(path: string, content: string): void {
+  if (existsSync(path) && readFileSync(path, "utf8") === content && (statSync(path).mode & 0o777) === 0o600) return;
+  const next = `${path}.${randomBytes(4).toString("hex")}`;
+  writeFileSync(next, content, { mode: 0o600 });
+  renameSync(next, path);
+}
