@@ -24,9 +24,13 @@ export interface Context<Client> {
   readonly urn: string;
   /** The provider's connection, made by `configure`. */
   readonly client: Client;
-  /** Aborted when the engine cancels (Ctrl-C). */
+  /** Aborted when the engine cancels (Ctrl-C) or when the resource's custom timeout is over. */
   readonly signal: AbortSignal;
+  /** Shows a line beside the resource while the operation runs; absent in tests. */
+  readonly log?: (severity: LogSeverity, message: string) => void;
 }
+
+export type LogSeverity = "debug" | "info" | "warning" | "error";
 
 /**
  * One resource type of a stand-in plugin, for example `docker:index/network:Network`.

@@ -1,0 +1,32 @@
+import * as grpc from "@grpc/grpc-js";
+import engineRpc from "@pulumi/pulumi/proto/engine_grpc_pb.js";
+import enginePb from "@pulumi/pulumi/proto/engine_pb.js";
+import { channelOptions } from "./rpc.ts";
+import type { LogSeverity } from "./types.ts";
+
+/** The engine's log: what `pulumi up` shows beside a resource. */
+export class EngineLog {
+  readonly #client: engineRpc.EngineClient;
+
+  constructor(address: string) {
+    this.#client = new engineRpc.EngineClient(address, grpc.credentials.createInsecure(), channelOptions);
+  }
+
+  write(urn: string, severity: LogSeverity, message: string): void {
+    const request = new enginePb.LogRequest();
+    request.setUrn(urn);
+    request.setSeverity(severities[severity]);
+    request.setMessage(message);
+    this.#client.log(request, (error) => {
+      // The plugin's own stderr is where the engine looks for what a plugin could not say otherwise.
+      if (error !== null) process.stderr.write(`log: ${error.message}\n`);
+    });
+  }
+}
+
+const severities = {
+  debug: enginePb.LogSeverity.DEBUG,
+  info: enginePb.LogSeverity.INFO,
+  warning: enginePb.LogSeverity.WARNING,
+  error: enginePb.LogSeverity.ERROR,
+};
