@@ -4,7 +4,7 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import type * as Command from "@pulumi/command";
 import type { Host } from "../config/stack.ts";
-import { quote } from "../shared/shell.ts";
+import { commandLine } from "../shared/shell.ts";
 import { renderKnownHosts, renderSshConfig, sshDirectory } from "./ssh.render.ts";
 
 /** The part of the configuration that SSH needs; a `Config` is one. */
@@ -60,7 +60,7 @@ export function connection(host: Host, sshKey: string | undefined): Command.type
  */
 export function sshCommand(stack: string, hostName: string, argv: readonly string[]): string[] {
   // ssh joins its arguments with blanks and hands them to the remote shell: the quoting is ours to do.
-  return ["ssh", "-F", sshConfigPath(stack), hostName, argv.map(quote).join(" ")];
+  return ["ssh", "-F", sshConfigPath(stack), hostName, commandLine(argv)];
 }
 
 /** ssh refuses a key whose last line has no end, which is how keys come out of many forms and prompts. */
