@@ -28,6 +28,11 @@ export function dockerOver(hostName: string, connect: () => Duplex): Docker {
   const agent = new Agent({ keepAlive: true, maxSockets: maxSessions });
   agent.createConnection = connect;
   // All four are given, so that DOCKER_HOST in the environment cannot fill in one of them.
-  const options: Docker.DockerOptions & { readonly agent: Agent } = { protocol: "http", host: hostName, port: 80, agent };
+  const options: Docker.DockerOptions & { readonly agent: Agent } = {
+    protocol: "http",
+    host: hostName,
+    port: 80,
+    agent,
+  };
   return new Docker(options);
 }
