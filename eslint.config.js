@@ -10,6 +10,8 @@ export default tseslint.config(
       // An Output in a template literal prints "Calling [toString] on an [Output<T>] is not supported":
       // restrict-template-expressions refuses it, numbers are harmless.
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
+      // `{ left, ...rest }` is how a key is left out.
+      "@typescript-eslint/no-unused-vars": ["error", { ignoreRestSiblings: true }],
       // A resource is created for its effect.
       "no-new": "off",
       "@typescript-eslint/no-unnecessary-condition": [

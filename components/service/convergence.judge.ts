@@ -1,0 +1,88 @@
+/*
+ * The rules by which a rollout counts as done or failed: pure functions over what the Docker API answers.
+ * https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Service
+ */
+
+export interface ServiceView {
+  readonly image: string;
+  /** Label that berth gave the settings; swarm's own rollback puts the previous one back. */
+  readonly spec: string | undefined;
+  /** What tasks are made from, placement apart: swarm keeps a task whose host satisfies new constraints as well. */
+  readonly taskSpec: string;
+  /** `updating`, `completed`, `paused`, `rollback_started`, `rollback_completed`, `rollback_paused`; nothing before the first update. */
+  readonly updateState: string | undefined;
+  readonly updateMessage: string | undefined;
+}
+
+export interface TaskView {
+  readonly id: string;
+  readonly slot: number;
+  readonly nodeId: string;
+  readonly image: string;
+  /** What it was made from, in the form of `ServiceView.taskSpec`. */
+  readonly spec: string;
+  readonly desiredState: string;
+  readonly state: string;
+  readonly error: string | undefined;
+  readonly exitCode: number | undefined;
+  readonly createdAt: string;
+}
+
+export interface Wanted {
+  readonly image: string;
+  readonly spec: string;
+  readonly replicas: number;
+}
+
+export type Verdict =
+  | { readonly kind: "converged" }
+  /** `pulling`: no task of the new version has started yet, so the health budget does not run. */
+  | { readonly kind: "waiting"; readonly progress: string; readonly pulling: boolean }
+  | { readonly kind: "failed"; readonly reason: string };
+
+/** States of a task before its container starts. */
+const beforeStart = new Set(["new", "allocated", "pending", "assigned", "accepted", "preparing", "ready"]);
+
+export function judge(wanted: Wanted, service: ServiceView, tasks: readonly TaskView[]): Verdict {
+  const state = service.updateState ?? "";
+  const asWanted = service.image === wanted.image && service.spec === wanted.spec;
+  const current = tasks.filter((task) => task.desiredState === "running");
+  const serving = current.filter((task) => task.state === "running");
+  const live = serving.filter((task) => task.spec === service.taskSpec);
+
+  if (state === "rollback_started") {
+    return { kind: "waiting", progress: "did not become healthy, swarm goes back", pulling: false };
+  }
+  if (!asWanted) {
+    const why =
+      service.image === wanted.image
+        ? "runs the pinned image with other settings than asked for"
+        : `runs ${service.image} instead of the pinned image`;
+    return state.startsWith("rollback")
+      ? { kind: "failed", reason: `did not become healthy; swarm went back, and ${servingText(serving, wanted)}` }
+      : { kind: "failed", reason: why };
+  }
+  if (state === "paused" || state === "rollback_paused") {
+    return { kind: "failed", reason: `swarm stopped the rollout (${service.updateMessage ?? state})` };
+  }
+  const progress = `${live.length}/${wanted.replicas} running as pinned`;
+  if (state !== "updating" && live.length === wanted.replicas && current.length === live.length) {
+    return { kind: "converged" };
+  }
+  const fresh = current.filter((task) => task.spec === service.taskSpec && task.state !== "running");
+  return { kind: "waiting", progress, pulling: fresh.length > 0 && fresh.every((task) => beforeStart.has(task.state)) };
+}
+
+function servingText(serving: readonly TaskView[], wanted: Wanted): string {
+  const images = [...new Set(serving.map((task) => task.image))];
+  return serving.length === 0
+    ? "nothing serves now"
+    : `${serving.length}/${wanted.replicas} tasks serve ${images.join(", ")}`;
+}
+
+/** The failed task that says most about a rollout of this image: the latest one that ended. */
+export function tellingTask(image: string, tasks: readonly TaskView[]): TaskView | undefined {
+  return tasks
+    .filter((task) => task.image === image && (task.error !== undefined || (task.exitCode ?? 0) !== 0))
+    .sort((a, b) => b.createdAt.localeCompare(a.createdAt))[0];
+}

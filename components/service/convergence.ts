@@ -1,0 +1,177 @@
+import * as pulumi from "@pulumi/pulumi";
+import type Docker from "dockerode";
+import { healthBudgetMs, specLabel, type Workload } from "./workload.ts";
+import type { Ready } from "../shared/ready.ts";
+import { judge, tellingTask, type ServiceView, type TaskView, type Wanted } from "./convergence.judge.ts";
+
+/** Waits until the swarm runs exactly what is wanted; throws with the reason when it does not. */
+export type Converge = (
+  wanted: Wanted & { readonly name: string; readonly budgetMs: number },
+  report: (progress: string) => void,
+) => Promise<void>;
+
+/** How often the swarm is asked while a rollout is under way. */
+const pollMs = 200;
+/** Longest time for images to arrive on the hosts; the health budget does not run meanwhile. */
+const pullBudgetMs = 10 * 60_000;
+
+/**
+ * What must hold before anything may rely on a service: the swarm runs the pinned image with the settings asked for,
+ * in the wanted number. The check belongs to the program and not to a resource, because a resource runs only when its
+ * inputs changed: after a failed rollout the way back to the old pin, or an unchanged `up` after somebody changed the
+ * service by hand, would go unchecked. Previews touch no host.
+ *
+ * The result is what dependants put into `dependsOn`; it fails with a `ResourceError` on the service.
+ */
+export function converged(
+  service: pulumi.CustomResource & { readonly labels: pulumi.Output<{ label: string; value: string }[] | undefined> },
+  workload: Workload,
+  spec: pulumi.Output<string>,
+  converge: Converge | undefined,
+  slackMs: number,
+): Ready {
+  if (!converge) return pulumi.output([service]);
+  return pulumi.all([service.id, spec]).apply(async ([, specValue]) => {
+    const wanted = {
+      name: workload.name,
+      image: workload.image,
+      spec: specValue,
+      replicas: workload.replicas,
+      budgetMs: healthBudgetMs(workload) + slackMs,
+    };
+    try {
+      await converge(wanted, (progress) => {
+        void pulumi.log.info(progress, service, undefined, true);
+      });
+    } catch (error) {
+      throw new pulumi.ResourceError(`${workload.name}: ${(error as Error).message}`, service, true);
+    }
+    return [service];
+  });
+}
+
+/** Asks a swarm manager through the Docker API. */
+export function convergeThrough(docker: () => Promise<Docker>): Converge {
+  return async (wanted, report) => {
+    const api = await docker();
+    const started = Date.now();
+    let pullingMs = 0;
+    let lastLook = started;
+    let said = "";
+    for (;;) {
+      const [service, tasks] = await look(api, wanted.name);
+      const verdict = judge(wanted, service, tasks);
+      if (verdict.kind === "converged") return;
+      if (verdict.kind === "failed") throw new Error(await explain(api, wanted, tasks, verdict.reason));
+
+      const now = Date.now();
+      if (verdict.pulling) pullingMs += now - lastLook;
+      lastLook = now;
+      const late = now - started - Math.min(pullingMs, pullBudgetMs) > wanted.budgetMs;
+      if (late) {
+        const reason = `not converged within ${Math.round(wanted.budgetMs / 1000)} s: ${verdict.progress}`;
+        throw new Error(await explain(api, wanted, tasks, reason));
+      }
+      if (verdict.progress !== said) report((said = verdict.progress));
+      await new Promise((resolve) => setTimeout(resolve, pollMs));
+    }
+  };
+}
+
+async function look(api: Docker, name: string): Promise<[ServiceView, TaskView[]]> {
+  const [service, tasks] = await Promise.all([
+    api.getService(name).inspect() as Promise<RawService>,
+    api.listTasks({ filters: { service: [name] } }) as Promise<unknown> as Promise<RawTask[]>,
+  ]);
+  return [
+    {
+      image: service.Spec.TaskTemplate.ContainerSpec.Image,
+      spec: service.Spec.Labels?.[specLabel],
+      taskSpec: madeFrom(service.Spec.TaskTemplate),
+      updateState: service.UpdateStatus?.State,
+      updateMessage: service.UpdateStatus?.Message,
+    },
+    tasks.map((task) => ({
+      id: task.ID,
+      slot: task.Slot ?? 0,
+      nodeId: task.NodeID ?? "",
+      image: task.Spec.ContainerSpec.Image,
+      spec: madeFrom(task.Spec),
+      desiredState: task.DesiredState,
+      state: task.Status.State,
+      error: task.Status.Err,
+      exitCode: task.Status.ContainerStatus?.ExitCode,
+      createdAt: task.CreatedAt,
+    })),
+  ];
+}
+
+function madeFrom({ Placement, ...rest }: RawTaskSpec): string {
+  return JSON.stringify(rest);
+}
+
+/** The reason with what an operator would look up next: the failed task, its exit code and its last words. */
+async function explain(api: Docker, wanted: Wanted & { name: string }, tasks: readonly TaskView[], reason: string) {
+  const lines = [reason, `  pinned: ${wanted.image}`];
+  const task = tellingTask(wanted.image, tasks);
+  if (task) {
+    const exit = task.exitCode === undefined ? "" : `, exit code ${task.exitCode}`;
+    lines.push(`  task ${wanted.name}.${task.slot}: ${task.state}${exit}${task.error ? `: ${task.error}` : ""}`);
+    const log = await lastLogLines(api, task.id);
+    lines.push(
+      ...(log.length > 0 ? ["  its last log lines:", ...log.map((line) => `    ${line}`)] : ["  it logged nothing"]),
+    );
+  }
+  lines.push("  pin a version that works and run `pulumi up`; to try this one again: `pulumi up --refresh`");
+  return lines.join("\n");
+}
+
+async function lastLogLines(api: Docker, taskId: string): Promise<string[]> {
+  try {
+    const task = api.getTask(taskId) as Docker.Task & { logs(options: object): Promise<Buffer> };
+    return demultiplex(await task.logs({ stdout: true, stderr: true, tail: 10 }))
+      .split("\n")
+      .map((line) => line.trimEnd())
+      .filter((line) => line !== "");
+  } catch (error) {
+    return [`(its log could not be read: ${(error as Error).message})`];
+  }
+}
+
+/** Docker frames log output as [stream, 0, 0, 0, length (4 bytes, big endian)] + payload. */
+export function demultiplex(raw: Buffer): string {
+  const parts: Buffer[] = [];
+  for (let at = 0; at + 8 <= raw.length;) {
+    const length = raw.readUInt32BE(at + 4);
+    parts.push(raw.subarray(at + 8, at + 8 + length));
+    at += 8 + length;
+  }
+  return Buffer.concat(parts).toString("utf8");
+}
+
+interface RawService {
+  readonly Spec: {
+    readonly Labels?: Record<string, string>;
+    readonly TaskTemplate: RawTaskSpec;
+  };
+  readonly UpdateStatus?: { readonly State?: string; readonly Message?: string };
+}
+
+interface RawTaskSpec {
+  readonly ContainerSpec: { readonly Image: string };
+  readonly Placement?: unknown;
+}
+
+interface RawTask {
+  readonly ID: string;
+  readonly Slot?: number;
+  readonly NodeID?: string;
+  readonly CreatedAt: string;
+  readonly DesiredState: string;
+  readonly Spec: RawTaskSpec;
+  readonly Status: {
+    readonly State: string;
+    readonly Err?: string;
+    readonly ContainerStatus?: { readonly ExitCode?: number };
+  };
+}

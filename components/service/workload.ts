@@ -1,0 +1,145 @@
+import { createHash } from "node:crypto";
+import * as pulumi from "@pulumi/pulumi";
+import type * as Docker from "@pulumi/docker";
+import type { HealthCheck, Resources, Rollout } from "../config/system.ts";
+import { dockerDuration, milliseconds, type Duration } from "../shared/duration.ts";
+import { bytes, type Size } from "../shared/size.ts";
+
+/** A secret as a file below /run/secrets. */
+export interface SecretFile {
+  readonly name: string;
+  readonly secretId: pulumi.Input<string>;
+  readonly secretName: pulumi.Input<string>;
+}
+
+export interface Attachment {
+  readonly networkId: pulumi.Input<string>;
+  /** Short name under which others on this network reach the service. */
+  readonly alias: string;
+}
+
+/** Everything a long-running Swarm service of berth is made of: applications and stores alike. */
+export interface Workload {
+  /** Physical name of the service. */
+  readonly name: string;
+  /** Pinned image reference. */
+  readonly image: string;
+  readonly args?: readonly string[];
+  readonly env: Readonly<Record<string, pulumi.Input<string>>>;
+  readonly secretFiles: readonly SecretFile[];
+  readonly attachments: readonly Attachment[];
+  readonly resources: Resources;
+  readonly replicas: number;
+  readonly health: { readonly test: readonly string[] } & Pick<
+    HealthCheck,
+    "interval" | "timeout" | "retries" | "startPeriod"
+  >;
+  readonly rollout: Rollout;
+  readonly stopGracePeriod: Duration;
+  /** @default - the image's own, SIGTERM when it names none */
+  readonly stopSignal?: string;
+  /** Numeric user and group. @default - the image's own */
+  readonly user?: string;
+  readonly readOnly: boolean;
+  /** Paths by volume name. */
+  readonly volumes: Readonly<Record<string, string>>;
+  /** Sizes of in-memory file systems by path. */
+  readonly tmpfs: Readonly<Record<string, Size>>;
+}
+
+/** Label by which a rollout is recognised: Swarm's own rollback puts the previous value back. */
+export const specLabel = "berth.spec";
+
+/**
+ * The docker provider's arguments for a workload.
+ *
+ * `dnsrr` because virtual IPs go on sending to tasks that are stopping. Networks by id, because a name shows
+ * as a replacement after a failed update. No `convergeConfig`: it takes several seconds more than the swarm itself
+ * and calls a half-done rollout done; `Convergence` waits instead. `stopGracePeriod` is always set, since the
+ * provider sends nothing as "kill at once".
+ */
+export function serviceArgs(workload: Workload): Docker.ServiceArgs {
+  const args = {
+    name: workload.name,
+    taskSpec: {
+      containerSpec: {
+        image: workload.image,
+        args: workload.args ? [...workload.args] : undefined,
+        env: {
+          ...workload.env,
+          ...Object.fromEntries(workload.secretFiles.map(({ name }) => [`${name}_FILE`, `/run/secrets/${name}`])),
+        },
+        user: workload.user,
+        readOnly: workload.readOnly,
+        init: true,
+        capDrops: ["ALL"],
+        stopGracePeriod: dockerDuration(workload.stopGracePeriod),
+        stopSignal: workload.stopSignal,
+        healthcheck: {
+          tests: [...workload.health.test],
+          interval: dockerDuration(workload.health.interval),
+          timeout: dockerDuration(workload.health.timeout),
+          retries: workload.health.retries,
+          startPeriod: dockerDuration(workload.health.startPeriod),
+        },
+        mounts: [
+          ...Object.entries(workload.volumes).map(([source, target]) => ({ target, source, type: "volume" })),
+          ...Object.entries(workload.tmpfs).map(([target, size]) => ({
+            target,
+            type: "tmpfs",
+            tmpfsOptions: { sizeBytes: bytes(size) },
+          })),
+        ],
+        secrets: workload.secretFiles.map(({ name, secretId, secretName }) => ({
+          secretId,
+          secretName,
+          fileName: name,
+          fileUid: workload.user?.split(":")[0],
+          fileGid: workload.user?.split(":")[1],
+          fileMode: 0o444,
+        })),
+      },
+      resources: {
+        limits: {
+          memoryBytes: bytes(workload.resources.memory),
+          nanoCpus: Math.round(workload.resources.cpus * 1e9),
+        },
+        reservation: {
+          memoryBytes: workload.resources.reserveMemory && bytes(workload.resources.reserveMemory),
+          nanoCpus: workload.resources.reserveCpus && Math.round(workload.resources.reserveCpus * 1e9),
+        },
+      },
+      restartPolicy: { condition: "any", delay: "1s" },
+      networksAdvanceds: workload.attachments.map(({ networkId, alias }) => ({ id: networkId, aliases: [alias] })),
+    },
+    mode: { replicated: { replicas: workload.replicas } },
+    endpointSpec: { mode: "dnsrr" },
+    updateConfig: {
+      parallelism: workload.rollout.parallelism,
+      order: workload.rollout.order,
+      monitor: dockerDuration(workload.rollout.monitor),
+      failureAction: "rollback",
+    },
+    rollbackConfig: {
+      parallelism: 0,
+      order: workload.rollout.order,
+      monitor: "0s",
+      failureAction: "pause",
+    },
+  } satisfies Docker.ServiceArgs;
+  return { ...args, labels: [{ label: specLabel, value: fingerprint(args) }] };
+}
+
+/** A digest of everything asked for, so that a later look at the swarm can tell whether this is what runs. */
+function fingerprint(args: object): pulumi.Output<string> {
+  return pulumi.output(args).apply((plain) => createHash("sha256").update(JSON.stringify(plain)).digest("hex"));
+}
+
+/** The longest time a healthy rollout may take, image pull excluded: what the health check allows, per batch. */
+export function healthBudgetMs(workload: Pick<Workload, "health" | "rollout" | "replicas">): number {
+  const { startPeriod, interval, timeout, retries } = workload.health;
+  const { parallelism, monitor } = workload.rollout;
+  const batches = parallelism === 0 ? 1 : Math.ceil(workload.replicas / parallelism);
+  const untilHealthy = milliseconds(startPeriod) + retries * (milliseconds(interval) + milliseconds(timeout));
+  return Math.max(1, batches) * untilHealthy + milliseconds(monitor);
+}

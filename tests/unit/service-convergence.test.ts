@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import {
+  judge,
+  tellingTask,
+  type ServiceView,
+  type TaskView,
+  type Wanted,
+} from "../../components/service/convergence.judge.ts";
+import { demultiplex } from "../../components/service/convergence.ts";
+
+const good = "registry.test:5000/api:1.1.0@sha256:1111";
+const old = "registry.test:5000/api:1.0.0@sha256:0000";
+const wanted: Wanted = { image: good, spec: "new", replicas: 2 };
+
+function service(overrides: Partial<ServiceView> = {}): ServiceView {
+  return { image: good, spec: "new", taskSpec: good, updateState: "completed", updateMessage: undefined, ...overrides };
+}
+
+/** A task made from a spec that is its image, unless told otherwise. */
+function task(overrides: Partial<TaskView> = {}): TaskView {
+  const image = overrides.image ?? good;
+  return {
+    id: "t",
+    slot: 1,
+    nodeId: "n",
+    image,
+    spec: image,
+    desiredState: "running",
+    state: "running",
+    error: undefined,
+    exitCode: undefined,
+    createdAt: "2026-01-01T00:00:00Z",
+    ...overrides,
+  };
+}
+
+describe("the verdict on a rollout", () => {
+  it("is converged when every wanted task runs the pinned image", () => {
+    assert.deepEqual(judge(wanted, service(), [task(), task({ slot: 2 })]), { kind: "converged" });
+  });
+
+  it("is converged for a service that was never updated", () => {
+    assert.equal(judge(wanted, service({ updateState: undefined }), [task(), task({ slot: 2 })]).kind, "converged");
+  });
+
+  it("does not count tasks that are on their way out", () => {
+    const leaving = task({ slot: 1, image: old, desiredState: "shutdown" });
+    assert.equal(judge(wanted, service(), [leaving, task(), task({ slot: 2 })]).kind, "converged");
+  });
+
+  it("waits while swarm still updates, even when every slot runs something new", () => {
+    const verdict = judge(wanted, service({ updateState: "updating" }), [task(), task({ slot: 2 })]);
+    assert.equal(verdict.kind, "waiting");
+  });
+
+  it("waits for tasks of the same image that were made with other settings", () => {
+    const before = [task({ spec: "other env" }), task({ slot: 2, spec: "other env" })];
+    assert.equal(judge(wanted, service({ updateState: undefined }), before).kind, "waiting");
+  });
+
+  it("waits while an old task is still meant to run", () => {
+    assert.equal(judge(wanted, service(), [task(), task({ slot: 2 }), task({ image: old })]).kind, "waiting");
+  });
+
+  it("waits while too few tasks run", () => {
+    assert.deepEqual(judge(wanted, service(), [task(), task({ slot: 2, state: "starting" })]), {
+      kind: "waiting",
+      progress: "1/2 running as pinned",
+      pulling: false,
+    });
+  });
+
+  it("does not let the clock run while the image is being pulled", () => {
+    const tasks = [task({ state: "preparing" }), task({ slot: 2, state: "preparing" })];
+    const verdict = judge(wanted, service(), tasks);
+    assert.ok(verdict.kind === "waiting" && verdict.pulling);
+  });
+
+  it("waits for a rollback to finish before it reports", () => {
+    const verdict = judge(wanted, service({ image: old, spec: "old", updateState: "rollback_started" }), []);
+    assert.equal(verdict.kind, "waiting");
+  });
+
+  it("fails after swarm went back, and says what serves", () => {
+    const verdict = judge(wanted, service({ image: old, spec: "old", updateState: "rollback_completed" }), [
+      task({ image: old }),
+      task({ slot: 2, image: old }),
+    ]);
+    assert.deepEqual(verdict, {
+      kind: "failed",
+      reason: `did not become healthy; swarm went back, and 2/2 tasks serve ${old}`,
+    });
+  });
+
+  it("fails when swarm went back to the same image with the settings of before", () => {
+    const verdict = judge(wanted, service({ spec: "old", updateState: "rollback_completed" }), [task()]);
+    assert.equal(verdict.kind, "failed");
+  });
+
+  it("accepts the old pin again after swarm went back to it", () => {
+    const back = { ...wanted, image: old, spec: "old" };
+    const view = service({ image: old, spec: "old", taskSpec: old, updateState: "rollback_completed" });
+    assert.equal(judge(back, view, [task({ image: old }), task({ slot: 2, image: old })]).kind, "converged");
+  });
+
+  it("fails when somebody changed the image by hand", () => {
+    const verdict = judge(wanted, service({ image: old }), [task({ image: old }), task({ slot: 2, image: old })]);
+    assert.deepEqual(verdict, { kind: "failed", reason: `runs ${old} instead of the pinned image` });
+  });
+
+  it("fails when swarm paused the rollout", () => {
+    const verdict = judge(wanted, service({ updateState: "paused", updateMessage: "update paused" }), [task()]);
+    assert.deepEqual(verdict, { kind: "failed", reason: "swarm stopped the rollout (update paused)" });
+  });
+
+  it("is converged with nothing when nothing is wanted", () => {
+    assert.equal(judge({ ...wanted, replicas: 0 }, service(), []).kind, "converged");
+  });
+});
+
+describe("the task that explains a failure", () => {
+  it("is the latest failed one of the image", () => {
+    const tasks = [
+      task({ id: "first", exitCode: 1, createdAt: "2026-01-01T00:00:00Z" }),
+      task({ id: "last", exitCode: 1, createdAt: "2026-01-01T00:00:05Z" }),
+      task({ id: "other", image: old, exitCode: 1, createdAt: "2026-01-01T00:00:09Z" }),
+      task({ id: "fine", createdAt: "2026-01-01T00:00:09Z" }),
+    ];
+    assert.equal(tellingTask(good, tasks)?.id, "last");
+  });
+
+  it("is none when none failed", () => {
+    assert.equal(tellingTask(good, [task()]), undefined);
+  });
+});
+
+describe("a framed Docker log", () => {
+  it("is joined in order from both streams", () => {
+    const frame = (stream: number, text: string) => {
+      const head = Buffer.alloc(8);
+      head[0] = stream;
+      head.writeUInt32BE(Buffer.byteLength(text), 4);
+      return Buffer.concat([head, Buffer.from(text)]);
+    };
+    assert.equal(demultiplex(Buffer.concat([frame(1, "started\n"), frame(2, "boom\n")])), "started\nboom\n");
+  });
+});
