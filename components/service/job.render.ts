@@ -89,7 +89,7 @@ while :; do
       echo "  pinned: $image"
       echo "  its last log lines:"
       docker service logs --raw --tail 20 "$name" 2>&1 | sed 's/^/    /'
-      echo "  nothing that depends on it was changed; pin a version whose job works and run \`pulumi up\`"
+      echo "  nothing that depends on it was changed; pin a version whose job works and run pulumi up"
     } >&2
     exit 1
   fi

@@ -29,7 +29,7 @@ function plain(args: object): Promise<Record<string, never>> {
 }
 
 async function labelOf(changed: Partial<Workload>): Promise<string> {
-  const { labels } = (await plain(serviceArgs({ ...workload, ...changed }))) as {
+  const { labels } = (await plain(serviceArgs({ ...workload, ...changed }))) as unknown as {
     labels: { label: string; value: string }[];
   };
   return labels.find(({ label }) => label === specLabel)!.value;

@@ -1,0 +1,171 @@
+import { existsSync, readdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import * as pulumi from "@pulumi/pulumi";
+import { milliseconds } from "../shared/duration.ts";
+import { ConfigError, type Problem } from "../shared/errors.ts";
+import { parseImageRef, type ImageRef } from "../shared/image-ref.ts";
+import { check, toProblems, type Finding, type Path } from "./findings.ts";
+import { list, show } from "./refusals.ts";
+import { resolveSystem, siteRules } from "./resolve.ts";
+import { secretProblems, suppliedSecrets } from "./secret-rules.ts";
+import { stackRules, stackSystemRules } from "./stack-rules.ts";
+import {
+  stackSchema,
+  type Acme,
+  type Cloudflare,
+  type Environment,
+  type Host,
+  type Registry,
+  type Stack,
+} from "./stack.ts";
+import { systemRules } from "./system-rules.ts";
+import { systemSchema, type System } from "./system.ts";
+
+/** Everything that decides what a stack is, checked and frozen. */
+export interface Config {
+  /** Name of the Pulumi stack. */
+  readonly stack: string;
+  readonly environment: Environment;
+  readonly domain: string;
+  /** The system with the stack's sizes and limits, `${domain}` replaced, unset optional secrets left out. */
+  readonly system: System;
+  /** The first one is the swarm manager. */
+  readonly hosts: readonly Host[];
+  readonly registry: Registry;
+  readonly acme: Acme;
+  readonly cloudflare: Cloudflare | "none";
+  readonly images: Readonly<Record<string, ImageRef>>;
+  /** What the stack file says about sizes and limits, as it stands there: part of a release, restored by a rollback. */
+  readonly settings: Readonly<Pick<Stack, "services" | "limits">>;
+  readonly secretGenerations: Readonly<Record<string, number>>;
+  readonly encryptNetworks: boolean;
+  readonly convergenceSlackMs: number;
+  /** Supplied secrets by name. */
+  readonly supplied: Readonly<Record<string, pulumi.Output<string>>>;
+  /** Private key for SSH, in clear: only for files with mode 0600 and for secret-marked inputs. */
+  readonly sshKey?: string;
+}
+
+/** What `parse` judges: a stack's configuration as Pulumi hands it over, and the system it names. */
+export interface RawConfig {
+  /** Name of the Pulumi stack. */
+  readonly stack: string;
+  /** Values by full key, `berth:domain`; structured ones may still be JSON text. */
+  readonly values: Readonly<Record<string, unknown>>;
+  /** Keys whose values are stored encrypted. */
+  readonly secretKeys: readonly string[];
+  /** Default export of `systems/<name>/system.ts`; undefined if there is none. */
+  readonly system: unknown;
+  /** Systems that there are, for the message about one that there is not. */
+  readonly knownSystems?: readonly string[];
+  /** The Cloudflare token may stand in the environment instead of the configuration. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * Judges a configuration as a whole: throws a `ConfigError` with everything that is wrong, or gives the frozen result.
+ * Pure: contacts nothing and reads nothing but its argument.
+ */
+export function parse(raw: RawConfig): Config {
+  const document = berthValues(raw);
+  const stack = check(stackSchema, document);
+  const system = check(systemSchema, raw.system ?? {});
+  const known = raw.system !== undefined;
+
+  const problems: Problem[] = [
+    ...toProblems("berth:", stack.findings),
+    ...toProblems("berth:", restore(stackRules(stack.rest, raw.stack), stack.original)),
+    ...secretProblems(raw, known ? system.rest : undefined),
+  ];
+  if (known) {
+    const sites = stack.rest.domain === undefined ? [] : siteRules(system.rest.edge?.sites ?? [], stack.rest.domain);
+    const rules = [...systemRules(system.rest, raw.system), ...sites];
+    problems.push(
+      ...toProblems("system", system.findings),
+      ...toProblems("system", restore(rules, system.original)),
+      ...toProblems("berth:", stackSystemRules(stack.rest, system.rest, raw.system, raw.stack)),
+      ...nameProblems(stack.rest.system, system.rest.name),
+    );
+  } else if (stack.rest.system !== undefined) {
+    const cure = `use ${list(raw.knownSystems ?? [], "or")}, or add systems/${stack.rest.system}/system.ts`;
+    problems.push({ path: "berth:system", message: `is not a system, got ${show(stack.rest.system)}; ${cure}` });
+  }
+  const { whole } = stack;
+  if (problems.length > 0 || !whole || !system.whole) throw new ConfigError(problems, `stack "${raw.stack}"`);
+
+  const { supplied, unset } = suppliedSecrets(raw, system.whole);
+  const sshKey = raw.values["berth:sshKey"];
+  return freeze({
+    stack: raw.stack,
+    environment: whole.environment,
+    domain: whole.domain,
+    system: resolveSystem(system.whole, whole, unset),
+    hosts: whole.hosts,
+    registry: whole.registry,
+    acme: whole.acme,
+    cloudflare: whole.cloudflare,
+    images: Object.fromEntries(Object.entries(whole.images).map(([key, ref]) => [key, parseImageRef(ref)])),
+    settings: { services: whole.services, limits: whole.limits },
+    secretGenerations: whole.secretGenerations,
+    encryptNetworks: whole.encryptNetworks ?? whole.environment !== "local",
+    convergenceSlackMs: milliseconds(whole.convergenceSlack),
+    supplied,
+    ...(typeof sshKey === "string" && { sshKey }),
+  });
+}
+
+const restore = (findings: readonly Finding[], original: (path: Path) => Path): Finding[] =>
+  findings.map(({ path, message }) => ({ path: original(path), message }));
+
+function nameProblems(folder: string | undefined, name: string | undefined): Problem[] {
+  if (folder === undefined || name === undefined || folder === name) return [];
+  return [{ path: "system.name", message: `is not the name of its folder, got ${show(name)}; write ${show(folder)}` }];
+}
+
+/** What stands under `berth:`, structured values decoded, secrets apart. */
+function berthValues(raw: RawConfig): Record<string, unknown> {
+  const entries = Object.entries(raw.values).flatMap(([key, value]) => {
+    const name = key.startsWith("berth:") ? key.slice("berth:".length) : undefined;
+    return name === undefined || name === "sshKey" ? [] : [[name, decode(value)]];
+  });
+  return Object.fromEntries(entries) as Record<string, unknown>;
+}
+
+/** Pulumi hands every value over as text: mappings and lists as JSON, the rest as it stands in the file. */
+function decode(value: unknown): unknown {
+  if (typeof value !== "string" || !/^\s*[[{]|^(true|false)$/.test(value)) return value;
+  try {
+    return JSON.parse(value);
+  } catch {
+    // Text that only looks like JSON: the schema says what belongs there.
+    return value;
+  }
+}
+
+function freeze<T>(value: T): T {
+  if (typeof value !== "object" || value === null || pulumi.Output.isInstance(value)) return value;
+  for (const child of Object.values(value)) freeze(child);
+  return Object.freeze(value);
+}
+
+const systemsFolder = fileURLToPath(new URL("../../systems/", import.meta.url));
+
+/** Reads the configuration of the running stack, and the system it names. */
+export async function load(): Promise<Config> {
+  const values = pulumi.runtime.allConfig();
+  const knownSystems = readdirSync(systemsFolder).filter((name) => existsSync(`${systemsFolder}${name}/system.ts`));
+  const name = values["berth:system"];
+  const found = knownSystems.find((known) => known === name);
+  const module = found && ((await import(`../../systems/${found}/system.ts`)) as { default: unknown });
+  return parse({
+    stack: pulumi.getStack(),
+    values,
+    secretKeys: Object.keys(values).filter(isConfigSecret),
+    system: module ? module.default : undefined,
+    knownSystems,
+    environment: process.env,
+  });
+}
+
+// Not in the SDK's declarations, but what its own `Config` asks before it warns about a secret read in clear.
+const { isConfigSecret } = pulumi.runtime as unknown as { isConfigSecret: (key: string) => boolean };

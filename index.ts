@@ -1,0 +1,41 @@
+import * as pulumi from "@pulumi/pulumi";
+import { ZoneRecords } from "./components/cloudflare/zone-records.ts";
+import { load } from "./components/config/load.ts";
+import { Edge } from "./components/edge/edge.ts";
+import { Fleet } from "./components/fleet/fleet.ts";
+import { writeSshFiles } from "./components/fleet/ssh.ts";
+import { Networks } from "./components/network/networks.ts";
+import { releaseContent } from "./components/release/content.ts";
+import { Release } from "./components/release/release.ts";
+import { Secrets } from "./components/secrets/secrets.ts";
+import { convergeThrough } from "./components/service/convergence.ts";
+import type { Platform } from "./components/service/service.ts";
+import { createWorkloads } from "./components/workloads/workloads.ts";
+
+const config = await load();
+writeSshFiles(config);
+
+const fleet = new Fleet("fleet", { config });
+const onSwarm = { dependsOn: fleet.ready };
+const networks = new Networks("networks", { config, provider: fleet.provider }, onSwarm);
+const secrets = new Secrets("secrets", { config, provider: fleet.provider }, onSwarm);
+
+const platform: Platform = {
+  provider: fleet.provider,
+  converge: pulumi.runtime.isDryRun() ? undefined : convergeThrough(() => fleet.docker()),
+  slackMs: config.convergenceSlackMs,
+  protect: config.environment !== "local",
+};
+const workloads = createWorkloads({ config, networks, secrets, platform, manager: fleet.managerShell }, onSwarm);
+
+const dns = new ZoneRecords("dns", { config, addresses: fleet.edgeAddresses });
+const edge = new Edge("edge", { config, fleet, networks }, { dependsOn: [dns] });
+
+const live = new Release("release", { content: releaseContent(config), verified: [workloads.ready, edge.ready] });
+
+export const url = edge.url;
+export const release = live.number;
+export const releases = live.history;
+export const hosts = config.hosts.map(({ name, address, port }) => ({ name, address, port }));
+export const services = workloads.running;
+export const sites = config.system.edge.sites.map(({ host }) => host);
