@@ -1,5 +1,7 @@
 import { z } from "zod";
-import { duration, label, port, resources } from "./system.ts";
+import { imageRefPattern } from "../shared/image-ref.ts";
+import { refuse, show } from "./refusals.ts";
+import { duration, envName, imageKey, label, port, rate, size } from "./system.ts";
 
 /*
  * Where, how big, which version: the vocabulary of `Pulumi.<stack>.yaml`. Data only.
@@ -10,61 +12,94 @@ export const environment = z.enum(["local", "staging", "production"]);
 
 export const host = z.strictObject({
   name: label.describe("Name of the host, also in the swarm"),
-  address: z.string().min(1).describe("Address that SSH dials, a name or an IP"),
+  address: z
+    .string()
+    .regex(/^[A-Za-z0-9.:-]+$/, {
+      error: refuse("is not an address", "write a host name or an IP, without a user or port"),
+    })
+    .describe("Address that SSH dials, a name or an IP"),
   port: port.default(22).describe("SSH port"),
-  user: z.string().default("root").describe("SSH user; must be root or have password-less sudo"),
+  user: z
+    .string()
+    .regex(/^[a-z_][a-z0-9_-]{0,31}$/, { error: refuse("is not a user name", "write the name of a Unix user") })
+    .default("root")
+    .describe("SSH user; must be root or have password-less sudo"),
   hostKey: z
     .string()
     .regex(/^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+=*$/, {
-      error: "is not a public host key; `npm run berth -- host-key ADDRESS` prints the line to paste",
+      error: refuse("is not a public host key", "paste the line that `npm run berth -- host-key <address>` prints"),
     })
     .optional()
     .describe("Public host key, pinned; may be left out only in the local environment"),
-  publicAddress: z.ipv4().optional().describe("Address that visitors reach; the SSH address by default"),
+  publicAddress: z
+    .ipv4({ error: refuse("is not an IPv4 address", "write for example 203.0.113.10") })
+    .optional()
+    .describe("Address that visitors reach; the SSH address by default"),
   labels: z.record(label, z.string()).default({}).describe('Swarm node labels; `edge: "true"` runs the edge here'),
 });
 
 /** One pinned image: `repository:tag@sha256:…`. */
-export const imageRef = z.string().min(1);
+export const imageRef = z.string().regex(imageRefPattern, {
+  error: refuse("is not an image reference", "write repository:tag@sha256:<64 hexadecimal digits>, without https://"),
+});
 
 export const override = z.strictObject({
   replicas: z.int().min(0).optional().describe("Number of tasks"),
-  resources: resources.partial().optional().describe("Limits and reservations that differ from the system's"),
-  env: z.record(z.string(), z.string()).optional().describe("Plain variables added or replaced"),
+  resources: z
+    .strictObject({
+      memory: size.optional().describe("Hard memory limit"),
+      cpus: z.number().positive().optional().describe("CPU limit in cores"),
+      reserveMemory: size.optional().describe("Memory the scheduler sets aside on the host"),
+      reserveCpus: z.number().positive().optional().describe("Cores the scheduler sets aside on the host"),
+    })
+    .optional()
+    .describe("Limits and reservations that differ from the system's"),
+  env: z.record(envName, z.string()).optional().describe("Plain variables added or replaced"),
 });
 
 export const limitOverride = z.strictObject({
-  rate: z
-    .string()
-    .regex(/^\d+ r\/(s|m)$/)
-    .optional()
-    .describe("Requests per client address"),
+  rate: rate.optional().describe("Requests per client address"),
   burst: z.int().min(0).optional().describe("Requests above the rate that are served without delay"),
+});
+
+const pem = z.string().regex(/^-----BEGIN CERTIFICATE-----\n[^]+\n-----END CERTIFICATE-----\s*$/, {
+  error: refuse("is not a certificate", "paste it from BEGIN CERTIFICATE to END CERTIFICATE, lines kept with `|`"),
 });
 
 export const acme = z.strictObject({
   directory: z
-    .url()
+    .url({ protocol: /^https$/, error: refuse("is not an https address", "write the directory's full address") })
     .default("https://acme-v02.api.letsencrypt.org/directory")
     .describe("ACME directory of the certificate authority"),
-  email: z.email().describe("Contact of the account; the authority writes to it"),
+  email: z
+    .email({ error: refuse("is not an e-mail address", "write one that is read") })
+    .describe("Contact of the account; the authority writes to it"),
   agreeToTerms: z
-    .literal(true, { error: "must be true: issuing needs the authority's terms to be accepted" })
+    .literal(true, {
+      error: (issue) => `is not accepted, got ${show(issue.input)}; read the authority's terms and write true`,
+    })
     .describe("The authority's terms of service are accepted"),
-  ca: z.string().optional().describe("PEM of the CA that signed the directory's own certificate, if not a public one"),
+  ca: pem.optional().describe("PEM of the CA that signed the directory's own certificate, if not a public one"),
 });
 
 export const cloudflare = z.strictObject({
   zoneId: z
     .string()
-    .regex(/^[0-9a-f]{32}$/, { error: "is not a zone id; it has 32 hexadecimal digits" })
+    .regex(/^[0-9a-f]{32}$/, {
+      error: refuse("is not a zone id", "copy its 32 hexadecimal digits from the zone's overview page"),
+    })
     .describe("Zone in which the DNS records are kept"),
   proxied: z.boolean().default(false).describe("Visitors reach Cloudflare's addresses instead of the hosts'"),
 });
 
 export const registry = z.strictObject({
-  address: z.string().min(1).describe("Registry as it stands in front of image names, for example ghcr.io/acme"),
-  ca: z.string().optional().describe("PEM of the CA that signed the registry's certificate, if not a public one"),
+  address: z
+    .string()
+    .regex(/^[a-z0-9.-]+(:\d+)?(\/[a-z0-9._/-]*[a-z0-9])?$/, {
+      error: refuse("is not a registry", "write host[:port][/path], without https://"),
+    })
+    .describe("Registry as it stands in front of image names, for example ghcr.io/acme"),
+  ca: pem.optional().describe("PEM of the CA that signed the registry's certificate, if not a public one"),
 });
 
 export const stackSchema = z.strictObject({
@@ -72,19 +107,23 @@ export const stackSchema = z.strictObject({
   environment: environment.describe("local relaxes host keys and pins; staging and production do not"),
   domain: z
     .string()
-    .regex(/^([a-z0-9-]+\.)+[a-z0-9-]+$/, { error: "is not a domain name" })
+    .regex(/^([a-z0-9-]+\.)+[a-z0-9-]+$/, { error: refuse("is not a domain name", "write for example palmistry.com") })
     .describe("Domain that `${domain}` stands for in the system"),
   hosts: z.array(host).min(1).describe("Machines, by SSH address"),
-  registry,
-  images: z.record(z.string(), imageRef).describe("Image pins by key: `repository:tag@sha256:…`"),
+  registry: registry.describe("Registry that the images come from"),
+  images: z.record(imageKey, imageRef).describe("Image pins by key: `repository:tag@sha256:…`"),
   services: z.record(label, override).default({}).describe("Sizes that differ from the system's, by service or store"),
   limits: z.record(label, limitOverride).default({}).describe("Rate limits that differ from the system's, by name"),
   secretGenerations: z
-    .record(z.string(), z.int().min(1))
+    .record(envName, z.int().min(1))
     .default({})
     .describe("Raise the number beside a generated secret's name to rotate it"),
-  acme,
-  cloudflare: z.union([cloudflare, z.literal("none")]).describe("Cloudflare zone, or `none`"),
+  acme: acme.describe("Certificate authority"),
+  cloudflare: z
+    .union([cloudflare, z.literal("none")], {
+      error: refuse("is not a zone", "write none, or zoneId and proxied below it"),
+    })
+    .describe("Cloudflare zone, or `none`"),
   encryptNetworks: z
     .boolean()
     .optional()

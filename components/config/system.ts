@@ -1,51 +1,84 @@
 import { z } from "zod";
 import { durationPattern, type Duration } from "../shared/duration.ts";
 import { sizePattern, type Size } from "../shared/size.ts";
+import { refuse } from "./refusals.ts";
 
 /*
  * What runs: the vocabulary of `systems/<name>/system.ts`. The same for every environment.
  * Types are inferred from these schemas; docs/configuration.md is generated from their descriptions and defaults.
  */
 
-export const duration = z.custom<Duration>((v) => typeof v === "string" && durationPattern.test(v), {
-  error: 'is not a duration; write a number, a blank and a unit, for example "30 seconds"',
-});
-export const size = z.custom<Size>((v) => typeof v === "string" && sizePattern.test(v), {
-  error: 'is not a size; write a number, a blank and KB, MB or GB, for example "512 MB"',
-});
+export const duration = z
+  .custom<Duration>((v) => typeof v === "string" && durationPattern.test(v), {
+    error: refuse("is not a duration", 'write a number, a blank and a unit, for example "30 seconds"'),
+  })
+  .meta({ type: "string", pattern: durationPattern.source });
+export const size = z
+  .custom<Size>((v) => typeof v === "string" && sizePattern.test(v), {
+    error: refuse("is not a size", 'write a number, a blank and KB, MB or GB, for example "512 MB"'),
+  })
+  .meta({ type: "string", pattern: sizePattern.source });
 /** A DNS label: names services, networks, stores and hosts. */
-export const label = z.string().regex(/^[a-z][a-z0-9-]{0,29}$/, {
-  error: "is not a name; use lower-case letters, digits and hyphens, a letter first, at most 30 characters",
+export const label = z.string().regex(/^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$/, {
+  error: refuse("is not a name", "use lower-case letters, digits and hyphens, a letter first, at most 30 characters"),
 });
-export const port = z.int().min(1).max(65535);
-const envName = z.string().regex(/^[A-Z][A-Z0-9_]*$/, {
-  error: "is not a variable name; use upper-case letters, digits and underscores",
+export const port = z
+  .int()
+  .min(1, { error: refuse("is out of range", "use a port from 1 to 65535") })
+  .max(65535, { error: refuse("is out of range", "use a port from 1 to 65535") });
+export const envName = z.string().regex(/^[A-Z][A-Z0-9_]*$/, {
+  error: refuse("is not a variable name", "use upper-case letters, digits and underscores, a letter first"),
+});
+/** A path inside a container or of a request. */
+const absolutePath = z.string().startsWith("/", { error: refuse("is not an absolute path", "start it with /") });
+export const imageKey = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,29}$/, {
+    error: refuse("is not an image key", "use lower-case letters, digits and hyphens, a letter first"),
+  })
+  .describe("Key of the image under `berth:images` in the stack file");
+const sqlName = z.string().regex(/^[a-z_][a-z0-9_]{0,62}$/, {
+  error: refuse("is not a database name", "use lower-case letters, digits and underscores, at most 63 characters"),
+});
+/** A value that ends up in a line of a rendered file. */
+const oneLine = z.string().regex(/^[^\p{Cc}]*$/u, { error: refuse("has control characters", "write it on one line") });
+const headerName = z.string().regex(/^[A-Za-z0-9-]+$/, {
+  error: refuse("is not a header name", "use letters, digits and hyphens"),
+});
+export const rate = z.string().regex(/^[1-9]\d* r\/(s|m)$/, {
+  error: refuse("is not a rate", 'write for example "10 r/s" or "100 r/m"'),
 });
 
-export const resources = z.strictObject({
-  memory: size.describe("Hard memory limit; a container above it is killed"),
-  cpus: z.number().positive().default(1).describe("CPU limit in cores"),
-  reserveMemory: size.optional().describe("Memory the scheduler sets aside on the host; nothing by default"),
-  reserveCpus: z.number().positive().optional().describe("Cores the scheduler sets aside on the host; none by default"),
-});
+export const resources = z
+  .strictObject({
+    memory: size.describe("Hard memory limit; a container above it is killed"),
+    cpus: z.number().positive().default(1).describe("CPU limit in cores"),
+    reserveMemory: size.optional().describe("Memory the scheduler sets aside on the host; nothing by default"),
+    reserveCpus: z
+      .number()
+      .positive()
+      .optional()
+      .describe("Cores the scheduler sets aside on the host; none by default"),
+  })
+  .describe("Limits and reservations; `memory` is required");
 
 /** How a container is asked whether it works. Every service has one. */
-export const healthCheck = z.strictObject({
-  command: z
-    .array(z.string())
-    .min(1)
-    .optional()
-    .describe("Command run inside the container, as an argument list; exit code 0 is healthy"),
-  path: z
-    .string()
-    .startsWith("/")
-    .optional()
-    .describe("HTTP path asked on the service's port from inside the container, with the image's `wget`"),
-  interval: duration.default("2 seconds").describe("Time between two checks"),
-  timeout: duration.default("2 seconds").describe("A check that takes longer has failed"),
-  retries: z.int().min(1).default(3).describe("Failures in a row before a container is unhealthy"),
-  startPeriod: duration.default("5 seconds").describe("Grace for a starting container: failures do not count yet"),
-});
+export const healthCheck = z
+  .strictObject({
+    command: z
+      .array(z.string())
+      .min(1)
+      .optional()
+      .describe("Command run inside the container, as an argument list; exit code 0 is healthy"),
+    path: absolutePath
+      .optional()
+      .describe("HTTP path asked on the service's port from inside the container, with the image's `wget`"),
+    interval: duration.default("2 seconds").describe("Time between two checks"),
+    timeout: duration.default("2 seconds").describe("A check that takes longer has failed"),
+    retries: z.int().min(1).default(3).describe("Failures in a row before a container is unhealthy"),
+    startPeriod: duration.default("5 seconds").describe("Grace for a starting container: failures do not count yet"),
+  })
+  .describe("How a container is asked whether it works: `path` or `command`");
 
 export const rollout = z.strictObject({
   order: z
@@ -59,7 +92,7 @@ export const rollout = z.strictObject({
 });
 
 const serviceFields = {
-  image: z.string().min(1).describe("Key of the image under `berth:images` in the stack file"),
+  image: imageKey,
   command: z.array(z.string()).optional().describe("Replaces the image's command, as an argument list"),
   env: z.record(envName, z.string()).default({}).describe("Plain environment variables; `${domain}` is replaced"),
   secrets: z
@@ -72,7 +105,13 @@ const serviceFields = {
     .describe("Secrets handed over as plain environment variables, for applications that cannot read files"),
   networks: z.array(label).min(1).describe("Network tiers the service joins"),
   resources,
-  user: z.string().default("1000:1000").describe("User and group the container runs as, numeric"),
+  user: z
+    .string()
+    .regex(/^[1-9]\d*:[1-9]\d*$/, {
+      error: refuse("is not a numeric user and group", 'write for example "1000:1000"; root is refused'),
+    })
+    .default("1000:1000")
+    .describe("User and group the container runs as, numeric"),
   readOnly: z.boolean().default(true).describe("Root file system is read-only; /tmp is a small tmpfs"),
   dependsOn: z
     .array(label)
@@ -83,12 +122,12 @@ const runningFields = {
   ...serviceFields,
   replicas: z.int().min(0).default(1).describe("Number of tasks; the stack file may override it"),
   health: healthCheck,
-  rollout: rollout.prefault({}),
+  rollout: rollout.prefault({}).describe("How tasks are replaced"),
   stopGracePeriod: duration
     .default("30 seconds")
     .describe("Time between SIGTERM and SIGKILL: what an application has to drain its connections"),
   volumes: z
-    .record(label, z.string().startsWith("/"))
+    .record(label, absolutePath)
     .default({})
     .describe("Named volumes by the path they are mounted at; a volume binds the service to one host"),
 };
@@ -110,15 +149,9 @@ export const service = z.discriminatedUnion("kind", [
 export const store = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("postgres").describe("PostgreSQL, single node, on a protected volume"),
-    image: z.string().min(1).describe("Key of the image under `berth:images` in the stack file"),
-    database: z
-      .string()
-      .regex(/^[a-z_][a-z0-9_]*$/)
-      .describe("Database created for the system"),
-    user: z
-      .string()
-      .regex(/^[a-z_][a-z0-9_]*$/)
-      .describe("Role that owns the database"),
+    image: imageKey,
+    database: sqlName.describe("Database created for the system"),
+    user: sqlName.describe("Role that owns the database"),
     passwordSecret: envName.describe("Generated secret that holds the role's password"),
     networks: z.array(label).min(1).describe("Network tiers the store joins"),
     resources,
@@ -126,7 +159,7 @@ export const store = z.discriminatedUnion("kind", [
   }),
   z.strictObject({
     kind: z.literal("redis").describe("Redis with append-only file and password, single node, on a protected volume"),
-    image: z.string().min(1).describe("Key of the image under `berth:images` in the stack file"),
+    image: imageKey,
     passwordSecret: envName.describe("Generated secret that holds the password"),
     networks: z.array(label).min(1).describe("Network tiers the store joins"),
     resources,
@@ -146,7 +179,7 @@ export const secret = z.discriminatedUnion("kind", [
   }),
   z.strictObject({
     kind: z.literal("supplied").describe("Set by the operator with `pulumi config set --secret <system>:<NAME>`"),
-    optional: z.boolean().default(false).describe("A missing value is delivered as an empty file instead of refused"),
+    optional: z.boolean().default(false).describe("Without a value, services start without the file and its variable"),
   }),
   z.strictObject({
     kind: z.literal("composed").describe("Built from other secrets, for example a connection URL"),
@@ -155,7 +188,7 @@ export const secret = z.discriminatedUnion("kind", [
 ]);
 
 export const route = z.strictObject({
-  path: z.string().startsWith("/").describe("Path prefix; the longest matching prefix wins"),
+  path: absolutePath.describe("Path prefix; the longest matching prefix wins"),
   service: label.describe("Web service that answers"),
   stripPrefix: z.boolean().default(false).describe("Remove the prefix before the request is passed on"),
   websocket: z.boolean().default(false).describe("Pass the upgrade headers; the read timeout becomes one hour"),
@@ -166,25 +199,22 @@ export const route = z.strictObject({
 });
 
 export const site = z.strictObject({
-  host: z.string().min(1).describe("Host name; `${domain}` stands for the stack's domain"),
+  host: z.string().min(1).describe("Host name, unique among the sites; `${domain}` stands for the stack's domain"),
   headers: z
-    .record(z.string(), z.string())
+    .record(headerName, oneLine)
     .default({})
-    .describe("Response headers added to every answer, errors included"),
+    .describe("Response headers added to every answer, errors included; `${domain}` is replaced"),
   routes: z.array(route).min(1).describe("What is served where"),
 });
 
 export const edge = z.strictObject({
-  image: z.string().default("edge").describe("Key of the nginx image under `berth:images`"),
+  image: imageKey.default("edge").describe("Key of the nginx image under `berth:images`"),
   network: label.default("edge").describe("Network tier on which the edge reaches the web services"),
   limits: z
     .record(
       label,
       z.strictObject({
-        rate: z
-          .string()
-          .regex(/^\d+ r\/(s|m)$/, { error: 'is not a rate; write for example "10 r/s" or "100 r/m"' })
-          .describe("Requests per client address"),
+        rate: rate.describe("Requests per client address"),
         burst: z.int().min(0).default(0).describe("Requests above the rate that are served without delay"),
       }),
     )

@@ -1,0 +1,74 @@
+import type { Finding, Path } from "./findings.ts";
+import { show } from "./refusals.ts";
+import type { Stack } from "./stack.ts";
+import type { Service, Store, System } from "./system.ts";
+
+/** The system as this stack runs it: its sizes and limits, its domain, without secrets that were left unset. */
+export function resolveSystem(system: System, stack: Stack, unset: readonly string[]): System {
+  const services = mapValues(system.services, (service, name) => resizeService(service, stack.services[name], unset));
+  const data = mapValues(system.data, (store, name) => resizeStore(store, stack.services[name]));
+  const limits = mapValues(system.edge.limits, (limit, name) => ({ ...limit, ...defined(stack.limits[name]) }));
+  const secrets = Object.fromEntries(Object.entries(system.secrets).filter(([name]) => !unset.includes(name)));
+  const domain = (text: string): string => text.replaceAll("${domain}", stack.domain);
+  return {
+    ...system,
+    services: mapValues(services, (service) => ({ ...service, env: mapValues(service.env, domain) })),
+    data,
+    secrets,
+    edge: {
+      ...system.edge,
+      limits,
+      sites: system.edge.sites.map((site) => ({
+        ...site,
+        host: domain(site.host),
+        headers: mapValues(site.headers, domain),
+      })),
+    },
+  };
+}
+
+function resizeService(
+  service: Service,
+  override: Stack["services"][string] | undefined,
+  unset: readonly string[],
+): Service {
+  const keep = (names: readonly string[]): string[] => names.filter((name) => !unset.includes(name));
+  const resized = {
+    ...service,
+    env: { ...service.env, ...override?.env },
+    resources: { ...service.resources, ...defined(override?.resources) },
+    secrets: keep(service.secrets),
+    secretsAsEnv: keep(service.secretsAsEnv),
+  };
+  return resized.kind === "job" ? resized : { ...resized, replicas: override?.replicas ?? resized.replicas };
+}
+
+function resizeStore(store: Store, override: Stack["services"][string] | undefined): Store {
+  return { ...store, resources: { ...store.resources, ...defined(override?.resources) } };
+}
+
+function mapValues<T, U>(record: Readonly<Record<string, T>>, change: (value: T, key: string) => U): Record<string, U> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value, key)]));
+}
+
+/** An override without the fields that it leaves to the system. */
+function defined<T extends object>(fields: T | undefined): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields ?? {}).filter(([, value]) => value !== undefined)) as never;
+}
+
+const hostName = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/** Rules that only hold once `${domain}` stands for something. */
+export function siteRules(sites: System["edge"]["sites"], domain: string): Finding[] {
+  const hosts = sites.map((site) => site.host.replaceAll("${domain}", domain));
+  return hosts.flatMap((host, index) => {
+    const path: Path = ["edge", "sites", index, "host"];
+    if (!hostName.test(host)) {
+      return [
+        { path, message: `is not a host name, got ${show(host)}; write a full name, for example api.\${domain}` },
+      ];
+    }
+    if (hosts.indexOf(host) === index) return [];
+    return [{ path, message: `is the host of another site, got ${show(host)}; put its routes into one site` }];
+  });
+}

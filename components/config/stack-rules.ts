@@ -1,0 +1,161 @@
+import { parseImageRef } from "../shared/image-ref.ts";
+import { at, type Finding, type Path } from "./findings.ts";
+import { list, show } from "./refusals.ts";
+import type { Environment, Host, Stack } from "./stack.ts";
+import type { SystemParts } from "./system-rules.ts";
+
+/* Rules across the fields of a stack file, and between a stack file and its system. */
+
+export type StackParts = Partial<Stack>;
+
+export function stackRules(stack: StackParts, name: string): Finding[] {
+  const environment = stack.environment ?? "production";
+  const hosts = stack.hosts ?? [];
+  return [
+    ...twice(hosts, (host) => host.name, "name", "is the name of another host"),
+    ...twice(hosts, (host) => `${host.address}:${host.port}`, "address", "is the address and port of another host"),
+    ...hosts.flatMap((host, index) => (environment === "local" ? [] : realHostRules(["hosts", index], host))),
+    ...edgeRules(hosts),
+    ...Object.entries(stack.images ?? {}).flatMap(([key, ref]) => pinRules(["images", key], ref, environment, name)),
+    ...(environment === "local" ? [] : contactRules(stack)),
+  ];
+}
+
+function twice(hosts: readonly Host[], key: (host: Host) => string, field: string, wrong: string): Finding[] {
+  const keys = hosts.map(key);
+  return keys.flatMap((value, index) =>
+    keys.indexOf(value) === index
+      ? []
+      : [{ path: ["hosts", index, field], message: `${wrong}, got ${show(value)}; every host is listed once` }],
+  );
+}
+
+// Networks and domains that RFC 5737 and RFC 2606 set aside for manuals: they stand in files to be replaced.
+const documentationAddress = /^(192\.0\.2|198\.51\.100|203\.0\.113)\.\d+$/;
+const documentationName = /(^|[.@])example(\.(com|net|org))?$/;
+const isPlaceholder = (text: string): boolean => documentationAddress.test(text) || documentationName.test(text);
+
+function realHostRules(path: Path, host: Host): Finding[] {
+  const findings: Finding[] = [];
+  if (isPlaceholder(host.address)) {
+    const message = `is an address for documentation, got ${show(host.address)}; write the address of your machine`;
+    findings.push({ path: [...path, "address"], message });
+  }
+  if (host.publicAddress !== undefined && isPlaceholder(host.publicAddress)) {
+    const message = `is an address for documentation, got ${show(host.publicAddress)}; write what visitors reach`;
+    findings.push({ path: [...path, "publicAddress"], message });
+  }
+  if (host.hostKey === undefined) {
+    const address = isPlaceholder(host.address) ? "<address>" : host.address;
+    const ask = host.port === 22 ? address : `${address}:${host.port}`;
+    const message = `is missing; run \`npm run berth -- host-key ${ask}\` and paste the line it prints`;
+    findings.push({ path: [...path, "hostKey"], message });
+  }
+  return findings;
+}
+
+function contactRules(stack: StackParts): Finding[] {
+  const email = stack.acme?.email;
+  const findings: Finding[] = [];
+  if (email !== undefined && isPlaceholder(email)) {
+    const message = `is an address for documentation, got ${show(email)}; write one that is read`;
+    findings.push({ path: ["acme", "email"], message });
+  }
+  if (stack.registry && isPlaceholder(stack.registry.address.replace(/[:/].*/, ""))) {
+    const message = `is an address for documentation, got ${show(stack.registry.address)}; write your registry's`;
+    findings.push({ path: ["registry", "address"], message });
+  }
+  return findings;
+}
+
+function edgeRules(hosts: readonly Host[]): Finding[] {
+  if (hosts.length === 0 || hosts.some((host) => host.labels.edge === "true")) return [];
+  const message = 'has no edge; give at least one host the label `edge: "true"`';
+  return [{ path: ["hosts"], message }];
+}
+
+function pinRules(path: Path, ref: string, environment: Environment, stack: string): Finding[] {
+  const { repository, tag, digest } = parseImageRef(ref);
+  const key = String(path.at(-1));
+  if (digest !== undefined) return [];
+  if (tag === undefined || tag === "latest") {
+    const cure = environment === "local" ? `write ${repository}:<tag>` : `run ${pinLine(stack, key)}`;
+    return [{ path, message: `does not say which version, got ${show(ref)}; ${cure}` }];
+  }
+  if (environment === "local") return [];
+  return [{ path, message: `is a floating tag, got ${show(ref)}; run ${pinLine(stack, key, tag)}` }];
+}
+
+const pinLine = (stack: string, key: string, tag = "<tag>"): string =>
+  `\`npm run berth -- pin ${stack} ${key}=${tag}\``;
+
+/** What a stack file says about things that only the system knows. */
+export function stackSystemRules(stack: StackParts, system: SystemParts, document: unknown, name: string): Finding[] {
+  const secrets = system.secrets ?? {};
+  return [
+    ...imageRules(stack, document, name),
+    ...overrideRules(stack, system, document),
+    ...Object.keys(stack.limits ?? {}).flatMap((limit) => {
+      const known = Object.keys((at(document, ["edge", "limits"]) as object | undefined) ?? {});
+      return known.includes(limit) ? [] : [{ path: ["limits", limit], message: notOf("a limit", known) }];
+    }),
+    ...Object.keys(stack.secretGenerations ?? {}).flatMap((secret) => {
+      if (secrets[secret]?.kind === "generated") return [];
+      const generated = Object.keys(secrets).filter((key) => secrets[key]?.kind === "generated");
+      return [{ path: ["secretGenerations", secret], message: notOf("a generated secret", generated) }];
+    }),
+  ];
+}
+
+function notOf(what: string, known: readonly string[]): string {
+  return `is not ${what} of the system; ${known.length === 0 ? "remove it" : `use ${list(known, "or")}`}`;
+}
+
+function imageRules(stack: StackParts, document: unknown, name: string): Finding[] {
+  if (!stack.images) return [];
+  const used = usedImages(document);
+  const pinned = Object.keys(stack.images);
+  return [
+    ...used
+      .filter((key) => !pinned.includes(key))
+      .map((key) => ({
+        path: ["images", key],
+        message: `is missing; run ${pinLine(name, key)}`,
+      })),
+    ...pinned
+      .filter((key) => !used.includes(key))
+      .map((key) => ({ path: ["images", key], message: `is used by nothing in the system; ${unusedCure(used)}` })),
+  ];
+}
+
+const unusedCure = (used: readonly string[]): string =>
+  used.length === 0 ? "remove it" : `remove it, or use ${list(used, "or")}`;
+
+/** Image keys that a system names, in its own order, also where the rest of a service is refused. */
+function usedImages(document: unknown): string[] {
+  const things = ["services", "data"].flatMap((section) =>
+    Object.values((at(document, [section]) as Record<string, unknown> | undefined) ?? {}),
+  );
+  const edge = at(document, ["edge", "image"]) ?? "edge";
+  const keys = [...things.map((thing) => at(thing, ["image"])), edge];
+  return [...new Set(keys.filter((key) => typeof key === "string"))];
+}
+
+function overrideRules(stack: StackParts, system: SystemParts, document: unknown): Finding[] {
+  const names = ["services", "data"].flatMap((section) =>
+    Object.keys((at(document, [section]) as object | undefined) ?? {}),
+  );
+  return Object.entries(stack.services ?? {}).flatMap(([name, override]) => {
+    const path = ["services", name];
+    if (!names.includes(name)) return [{ path, message: notOf("a service or store", names) }];
+    const kind = system.services?.[name]?.kind ?? system.data?.[name]?.kind;
+    const fixed: Partial<Record<string, readonly ("replicas" | "env")[]>> = {
+      job: ["replicas"],
+      postgres: ["replicas", "env"],
+      redis: ["replicas", "env"],
+    };
+    return (fixed[kind ?? ""] ?? [])
+      .filter((field) => override[field] !== undefined)
+      .map((field) => ({ path: [...path, field], message: `does not apply to a ${kind ?? ""}; remove it` }));
+  });
+}
