@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import type Docker from "dockerode";
+import { convergeThrough } from "../../components/service/convergence.ts";
+
+const good = "registry.test:5000/api:1.1.0@sha256:1111";
+const old = "registry.test:5000/api:1.0.0@sha256:0000";
+const wanted = { name: "palmistry-api", image: good, spec: "new", replicas: 1, budgetMs: 400 };
+
+interface Moment {
+  readonly image: string;
+  readonly spec: string;
+  readonly update?: string;
+  readonly tasks: readonly { image: string; state: string; desired?: string; error?: string; exitCode?: number }[];
+}
+
+/** A swarm that is in one moment after the other, and stays in the last. */
+function swarm(...moments: Moment[]): { docker: () => Promise<Docker>; looks: () => number } {
+  let looks = 0;
+  const now = () => moments[Math.min(looks, moments.length - 1)]!;
+  const log = Buffer.concat([Buffer.from([2, 0, 0, 0, 0, 0, 0, 5]), Buffer.from("boom\n")]);
+  const api = {
+    getService: () => ({
+      inspect: () =>
+        Promise.resolve({
+          Spec: { Labels: { "berth.spec": now().spec }, TaskTemplate: { ContainerSpec: { Image: now().image } } },
+          UpdateStatus: { State: now().update },
+        }),
+    }),
+    listTasks: () => {
+      const { tasks } = now();
+      looks++;
+      return Promise.resolve(
+        tasks.map((task, index) => ({
+          ID: `task${index}`,
+          Slot: 1,
+          CreatedAt: `2026-01-01T00:00:0${index}Z`,
+          DesiredState: task.desired ?? "running",
+          Spec: { ContainerSpec: { Image: task.image } },
+          Status: { State: task.state, Err: task.error, ContainerStatus: { ExitCode: task.exitCode } },
+        })),
+      );
+    },
+    getTask: () => ({ logs: () => Promise.resolve(log) }),
+  };
+  return { docker: () => Promise.resolve(api as unknown as Docker), looks: () => looks };
+}
+
+const running = { image: good, state: "running" };
+const live: Moment = { image: good, spec: "new", update: "completed", tasks: [running] };
+
+describe("waiting for convergence", () => {
+  it("follows a rollout to its end and tells the progress", async () => {
+    const progress: string[] = [];
+    const { docker } = swarm(
+      { image: good, spec: "new", update: "updating", tasks: [{ image: good, state: "starting" }] },
+      live,
+    );
+    await convergeThrough(docker)(wanted, (text) => progress.push(text));
+    assert.deepEqual(progress, ["0/1 running as pinned"]);
+  });
+
+  it("asks once when nothing is to be done", async () => {
+    const { docker, looks } = swarm(live);
+    await convergeThrough(docker)(wanted, () => undefined);
+    assert.equal(looks(), 1);
+  });
+
+  it("rejects a release that swarm took back, with the task's end and its last words", async () => {
+    const { docker } = swarm(
+      { image: old, spec: "old", update: "rollback_started", tasks: [] },
+      {
+        image: old,
+        spec: "old",
+        update: "rollback_completed",
+        tasks: [
+          { image: old, state: "running" },
+          { image: good, state: "failed", desired: "shutdown", error: "task: non-zero exit (3)", exitCode: 3 },
+        ],
+      },
+    );
+    await assert.rejects(
+      convergeThrough(docker)(wanted, () => undefined),
+      {
+        message: [
+          `did not become healthy; swarm went back, and 1/1 tasks serve ${old}`,
+          `  pinned: ${good}`,
+          "  task palmistry-api.1: failed, exit code 3: task: non-zero exit (3)",
+          "  its last log lines:",
+          "    boom",
+          "  pin a version that works and run `pulumi up`; to try this one again: `pulumi up --refresh`",
+        ].join("\n"),
+      },
+    );
+  });
+
+  it("rejects what is not healthy within the budget", async () => {
+    const { docker } = swarm({ image: good, spec: "new", tasks: [{ image: good, state: "starting" }] });
+    await assert.rejects(
+      convergeThrough(docker)(wanted, () => undefined),
+      {
+        message: /^not converged within 0 s: 0\/1 running as pinned/,
+      },
+    );
+  });
+
+  it("does not count the time that images take to arrive", async () => {
+    const pulling: Moment = { image: good, spec: "new", tasks: [{ image: good, state: "preparing" }] };
+    const { docker } = swarm(pulling, pulling, pulling, pulling, pulling, live);
+    await convergeThrough(docker)(wanted, () => undefined);
+  });
+});
