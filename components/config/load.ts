@@ -4,6 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { milliseconds } from "../shared/duration.ts";
 import { ConfigError, type Problem } from "../shared/errors.ts";
 import { parseImageRef, type ImageRef } from "../shared/image-ref.ts";
+import { capacityRules } from "./capacity-rules.ts";
 import { check, toProblems, type Finding, type Path } from "./findings.ts";
 import { list, show } from "./refusals.ts";
 import { resolveSystem, siteRules } from "./resolve.ts";
@@ -79,7 +80,8 @@ export function parse(raw: RawConfig): Config {
   ];
   if (known) {
     const sites = stack.rest.domain === undefined ? [] : siteRules(system.rest.edge?.sites ?? [], stack.rest.domain);
-    const rules = [...systemRules(system.rest, raw.system), ...sites];
+    const capacity = capacityRules(stack.rest, system.rest);
+    const rules = [...systemRules(system.rest, raw.system), ...sites, ...capacity];
     problems.push(
       ...toProblems("system", system.findings),
       ...toProblems("system", restore(rules, system.original)),

@@ -38,9 +38,13 @@ function resizeService(
     env: { ...service.env, ...override?.env },
     resources: { ...service.resources, ...defined(override?.resources) },
     secrets: keep(service.secrets),
-    secretsAsEnv: keep(service.secretsAsEnv),
   };
-  return resized.kind === "job" ? resized : { ...resized, replicas: override?.replicas ?? resized.replicas };
+  if (resized.kind === "job") return resized;
+  return {
+    ...resized,
+    secretsAsEnv: keep(resized.secretsAsEnv),
+    replicas: override?.replicas ?? resized.replicas,
+  };
 }
 
 function resizeStore(store: Store, override: Stack["services"][string] | undefined): Store {

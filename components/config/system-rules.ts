@@ -39,6 +39,8 @@ interface Names {
 const services = (system: SystemParts): [string, Service][] => Object.entries(system.services ?? {});
 const stores = (system: SystemParts) => Object.entries(system.data ?? {});
 
+const asEnv = (service: Service): readonly string[] => (service.kind === "job" ? [] : service.secretsAsEnv);
+
 /** One finding for each name of a list that nothing declares. */
 function unknownNames(path: Path, used: readonly string[], known: readonly string[], what: string): Finding[] {
   return used.flatMap((name, index) =>
@@ -55,7 +57,10 @@ function serviceRules(path: Path, name: string, service: Service, system: System
   const findings: Finding[] = [
     ...unknownNames([...path, "networks"], service.networks, names.networks, "a network"),
     ...unknownNames([...path, "secrets"], service.secrets, names.secrets, "a secret"),
-    ...unknownNames([...path, "secretsAsEnv"], service.secretsAsEnv, names.secrets, "a secret"),
+    ...unknownNames([...path, "secretsAsEnv"], asEnv(service), names.secrets, "a secret"),
+    ...Object.keys(service.connections)
+      .filter((store) => !names.data.includes(store))
+      .map((store) => ({ path: [...path, "connections", store], message: notA("a store", store, names.data) })),
     ...dependencyRules([...path, "dependsOn"], name, service, names),
     ...variableRules(path, service),
     ...reservationRules([...path, "resources"], service.resources),
@@ -98,10 +103,10 @@ function dependencyRules(path: Path, name: string, service: Service, names: Name
 
 /** Variables and secrets of a service share one environment. */
 function variableRules(path: Path, service: Service): Finding[] {
-  const asEnv = new Set(service.secretsAsEnv);
-  const taken = new Set([...asEnv, ...service.secrets.map((name) => `${name}_FILE`)]);
+  const plain = new Set(asEnv(service));
+  const taken = new Set([...plain, ...service.secrets.map((name) => `${name}_FILE`)]);
   const twice = service.secrets.flatMap((name, index) =>
-    asEnv.has(name)
+    plain.has(name)
       ? [
           {
             path: [...path, "secrets", index],

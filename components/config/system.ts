@@ -12,12 +12,12 @@ export const duration = z
   .custom<Duration>((v) => typeof v === "string" && durationPattern.test(v), {
     error: refuse("is not a duration", 'write a number, a blank and a unit, for example "30 seconds"'),
   })
-  .meta({ type: "string", pattern: durationPattern.source });
+  .meta({ type: "string", title: "duration", pattern: durationPattern.source });
 export const size = z
   .custom<Size>((v) => typeof v === "string" && sizePattern.test(v), {
     error: refuse("is not a size", 'write a number, a blank and KB, MB or GB, for example "512 MB"'),
   })
-  .meta({ type: "string", pattern: sizePattern.source });
+  .meta({ type: "string", title: "size", pattern: sizePattern.source });
 /** A DNS label: names services, networks, stores and hosts. */
 export const label = z.string().regex(/^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$/, {
   error: refuse("is not a name", "use lower-case letters, digits and hyphens, a letter first, at most 30 characters"),
@@ -99,10 +99,6 @@ const serviceFields = {
     .array(envName)
     .default([])
     .describe("Secrets mounted as /run/secrets/NAME, with NAME_FILE naming the file in the environment"),
-  secretsAsEnv: z
-    .array(envName)
-    .default([])
-    .describe("Secrets handed over as plain environment variables, for applications that cannot read files"),
   networks: z.array(label).min(1).describe("Network tiers the service joins"),
   resources,
   user: z
@@ -117,9 +113,17 @@ const serviceFields = {
     .array(label)
     .default([])
     .describe("Services, stores and jobs that are healthy or done before this starts"),
+  connections: z
+    .record(label, z.int().min(1))
+    .default({})
+    .describe("Most connections that one task opens, by store; a stack in which they do not fit the store is refused"),
 };
 const runningFields = {
   ...serviceFields,
+  secretsAsEnv: z
+    .array(envName)
+    .default([])
+    .describe("Secrets handed over as plain environment variables, for applications that cannot read files"),
   replicas: z.int().min(0).default(1).describe("Number of tasks; the stack file may override it"),
   health: healthCheck,
   rollout: rollout.prefault({}).describe("How tasks are replaced"),

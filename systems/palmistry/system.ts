@@ -57,6 +57,7 @@ export default defineSystem({
       networks: ["data"],
       resources: { memory: "256 MB" },
       dependsOn: ["postgres"],
+      connections: { postgres: 1 },
     },
     api: {
       kind: "web",
@@ -70,6 +71,8 @@ export default defineSystem({
       volumes: uploads,
       health,
       dependsOn: ["migrate", "postgres", "redis"],
+      // One process: pool and overflow; REDIS_MAX_CONNECTIONS.
+      connections: { postgres: 50, redis: 50 },
     },
     frontend: {
       kind: "web",
@@ -91,6 +94,8 @@ export default defineSystem({
       volumes: uploads,
       health: { command: ["berth-app", "ping"], interval: "2 seconds", timeout: "5 seconds" },
       dependsOn: ["migrate", "postgres", "redis"],
+      // Four processes with a pool of their own each.
+      connections: { postgres: 40, redis: 200 },
     },
   },
 
@@ -103,7 +108,7 @@ export default defineSystem({
       passwordSecret: "POSTGRES_PASSWORD",
       networks: ["data"],
       resources: { memory: "1 GB", cpus: 2 },
-      maxConnections: 450,
+      maxConnections: 400,
     },
     // Sessions and job queues live here, so it must never evict: the cache shares it only while it is small.
     redis: {
