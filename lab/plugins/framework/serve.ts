@@ -188,8 +188,8 @@ class Server<Client> {
       urn,
       client: await this.#client,
       signal: AbortSignal.any(signals),
-      log: (severity, message) => {
-        void this.#engineLog().then((log) => log?.write(urn, severity, message));
+      log: (severity, message, kind = "line") => {
+        void this.#engineLog().then((log) => log?.write(urn, severity, message, kind));
       },
     };
   }

@@ -26,8 +26,8 @@ export interface Context<Client> {
   readonly client: Client;
   /** Aborted when the engine cancels (Ctrl-C) or when the resource's custom timeout is over. */
   readonly signal: AbortSignal;
-  /** Shows a line beside the resource while the operation runs; absent in tests. */
-  readonly log?: (severity: LogSeverity, message: string) => void;
+  /** Shows a line beside the resource; a `status` lasts only while the operation runs. Absent in tests. */
+  readonly log?: (severity: LogSeverity, message: string, kind?: "line" | "status") => void;
 }
 
 export type LogSeverity = "debug" | "info" | "warning" | "error";

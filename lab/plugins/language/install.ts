@@ -1,12 +1,13 @@
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { accessSync, constants, existsSync, realpathSync } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
 import type { ServerWritableStream } from "@grpc/grpc-js";
 import * as grpc from "@grpc/grpc-js";
 import type * as Pb from "@pulumi/pulumi/proto/language_pb.js";
 import pb from "@pulumi/pulumi/proto/language_pb.js";
 import { parseOptions } from "./options.ts";
 import type { PackageManager } from "./options.ts";
+import { packageRoot, readManifest } from "./packages.ts";
 
 type InstallCall = ServerWritableStream<Pb.InstallDependenciesRequest, Pb.InstallDependenciesResponse>;
 
@@ -40,4 +41,26 @@ export function packageManager(info: Pb.ProgramInfo | undefined): PackageManager
   if (has("yarn.lock")) return "yarn";
   if (has("pnpm-lock.yaml")) return "pnpm";
   return has("bun.lock") || has("bun.lockb") ? "bun" : "npm";
+}
+
+/**
+ * Read from the package that the command on PATH belongs to: the engine asks before every preview, and starting npm
+ * only to hear its version would take half a second each time.
+ */
+export function packageManagerVersion(manager: PackageManager): string | undefined {
+  const command = (process.env["PATH"] ?? "")
+    .split(delimiter)
+    .map((directory) => join(directory, manager))
+    .find(isExecutable);
+  const root = command === undefined ? undefined : packageRoot(dirname(realpathSync(command)));
+  return root === undefined ? undefined : readManifest(root).version;
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }

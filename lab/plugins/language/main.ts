@@ -1,6 +1,4 @@
-import { execFile } from "node:child_process";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import type { ServerUnaryCall } from "@grpc/grpc-js";
 import languageRpc from "@pulumi/pulumi/proto/language_grpc_pb.js";
 import type * as Pb from "@pulumi/pulumi/proto/language_pb.js";
@@ -8,7 +6,7 @@ import pb from "@pulumi/pulumi/proto/language_pb.js";
 import pluginPb from "@pulumi/pulumi/proto/plugin_pb.js";
 import emptyPb from "google-protobuf/google/protobuf/empty_pb.js";
 import { listen, unary } from "../framework/rpc.ts";
-import { installDependencies, packageManager } from "./install.ts";
+import { installDependencies, packageManager, packageManagerVersion } from "./install.ts";
 import { parseOptions } from "./options.ts";
 import { programDependencies, readManifest, requiredPlugins } from "./packages.ts";
 import { runProgram } from "./run.ts";
@@ -56,11 +54,12 @@ const implementation = {
       dependencies.map(({ name, version: found }) => new pb.DependencyInfo().setName(name).setVersion(found)),
     );
   }),
-  about: unary(async (request: Pb.AboutRequest) => {
+  about: unary((request: Pb.AboutRequest) => {
     const manager = packageManager(request.getInfo());
     const response = new pb.AboutResponse().setExecutable(process.execPath).setVersion(process.version);
-    const { stdout } = await promisify(execFile)(manager, ["--version"]);
-    response.getMetadataMap().set("packagemanager", manager).set("packagemanagerVersion", stdout.trim());
+    const metadata = response.getMetadataMap().set("packagemanager", manager);
+    const found = packageManagerVersion(manager);
+    if (found !== undefined) metadata.set("packagemanagerVersion", found);
     return response;
   }),
   runtimeOptionsPrompts: unary((request: Pb.RuntimeOptionsRequest) => {
