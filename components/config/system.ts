@@ -19,18 +19,27 @@ export const size = z
   })
   .meta({ type: "string", title: "size", pattern: sizePattern.source });
 /** A DNS label: names services, networks, stores and hosts. */
-export const label = z.string().regex(/^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$/, {
-  error: refuse("is not a name", "use lower-case letters, digits and hyphens, a letter first, at most 30 characters"),
-});
+export const label = z
+  .string()
+  .regex(/^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$/, {
+    error: refuse("is not a name", "use lower-case letters, digits and hyphens, a letter first, at most 30 characters"),
+  })
+  .meta({ title: "name" });
 export const port = z
   .int()
   .min(1, { error: refuse("is out of range", "use a port from 1 to 65535") })
   .max(65535, { error: refuse("is out of range", "use a port from 1 to 65535") });
-export const envName = z.string().regex(/^[A-Z][A-Z0-9_]*$/, {
-  error: refuse("is not a variable name", "use upper-case letters, digits and underscores, a letter first"),
-});
+export const envName = z
+  .string()
+  .regex(/^[A-Z][A-Z0-9_]*$/, {
+    error: refuse("is not a variable name", "use upper-case letters, digits and underscores, a letter first"),
+  })
+  .meta({ title: "variable name" });
 /** A path inside a container or of a request. */
-const absolutePath = z.string().startsWith("/", { error: refuse("is not an absolute path", "start it with /") });
+const absolutePath = z
+  .string()
+  .startsWith("/", { error: refuse("is not an absolute path", "start it with /") })
+  .meta({ title: "path" });
 export const imageKey = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,29}$/, {
@@ -178,7 +187,9 @@ export const store = z.discriminatedUnion("kind", [
 
 export const secret = z.discriminatedUnion("kind", [
   z.strictObject({
-    kind: z.literal("generated").describe("Made by berth, kept encrypted in state; a new `generation` rotates it"),
+    kind: z
+      .literal("generated")
+      .describe("Made by berth, kept encrypted in state; its number under `berth:secretGenerations` rotates it"),
     length: z.int().min(16).max(128).default(64).describe("Number of letters and digits"),
   }),
   z.strictObject({
@@ -238,7 +249,7 @@ export const systemSchema = z.strictObject({
   services: z.record(label, service).describe("What runs"),
   data: z.record(label, store).default({}).describe("Stores"),
   secrets: z.record(envName, secret).default({}).describe("Secrets by name"),
-  edge,
+  edge: edge.describe("What is reachable from outside"),
 });
 
 export type SystemInput = z.input<typeof systemSchema>;
