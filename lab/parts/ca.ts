@@ -18,7 +18,29 @@ export interface KeyPair {
  * The lab's own certificate authority, `ca.pem` and `ca.key` in a directory; made on the first call, kept from then on.
  * It vouches for what the lab itself serves (registry, Pebble's listener). Trust it on lab hosts only.
  */
-export async function ensureCa(directory: string): Promise<KeyPair> {
+export function ensureCa(directory: string): Promise<KeyPair> {
+  return inTurn(() => makeCa(directory));
+}
+
+/**
+ * A server certificate from the lab's CA, `<name>.pem` (with the CA behind it) and `<name>.key` in the CA's directory.
+ * Made again when it is near its end, the CA is another one, or the names differ.
+ * @param names DNS names and IP addresses by which the server is reached
+ */
+export function ensureServerCertificate(directory: string, name: string, names: string[]): Promise<KeyPair> {
+  return inTurn(() => makeServerCertificate(directory, name, names));
+}
+
+let last: Promise<unknown> = Promise.resolve();
+
+/** One after another, so that two parts that are prepared at the same time don't each make a CA. */
+function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  const result = last.then(work, work);
+  last = result;
+  return result;
+}
+
+async function makeCa(directory: string): Promise<KeyPair> {
   const pair = { certificate: join(directory, "ca.pem"), privateKey: join(directory, "ca.key") };
   if (await valid(pair, 30 * day)) return pair;
   const config = [
@@ -34,13 +56,8 @@ export async function ensureCa(directory: string): Promise<KeyPair> {
   return pair;
 }
 
-/**
- * A server certificate from the lab's CA, `<name>.pem` (with the CA behind it) and `<name>.key` in the CA's directory.
- * Made again when it is near its end, the CA is another one, or the names differ.
- * @param names DNS names and IP addresses by which the server is reached
- */
-export async function ensureServerCertificate(directory: string, name: string, names: string[]): Promise<KeyPair> {
-  const ca = await ensureCa(directory);
+async function makeServerCertificate(directory: string, name: string, names: string[]): Promise<KeyPair> {
+  const ca = await makeCa(directory);
   const pair = { certificate: join(directory, `${name}.pem`), privateKey: join(directory, `${name}.key`) };
   const issuer = new X509Certificate(await readFile(ca.certificate));
   if (await valid(pair, 30 * day, (leaf) => leaf.verify(issuer.publicKey) && sameNames(leaf, names))) return pair;
