@@ -1,0 +1,61 @@
+import { connect, type PeerCertificate } from "node:tls";
+import type { Duplex } from "node:stream";
+
+/** The certificate that the edge shows for a site. */
+export interface SiteCertificate {
+  /** ISO 8601. */
+  readonly expires: string;
+  readonly issuer: string;
+  /** Signed by itself: what the edge shows until the first certificate is issued. */
+  readonly placeholder: boolean;
+  /** The site's name is among the names it is for. */
+  readonly matches: boolean;
+}
+
+/**
+ * Asks for a site over a connection to the edge. Whether this machine trusts the issuer is not judged here: visitors'
+ * machines decide that, and a lab's CA is known to nobody.
+ */
+export async function siteCertificate(connection: Duplex, site: string, timeoutMs: number): Promise<SiteCertificate> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ socket: connection, servername: site, rejectUnauthorized: false });
+    const finish = (settle: () => void) => {
+      clearTimeout(timer);
+      socket.destroy();
+      connection.destroy();
+      settle();
+    };
+    const fail = (error: Error) => {
+      finish(() => {
+        reject(error);
+      });
+    };
+    const timer = setTimeout(() => {
+      fail(new Error(`no answer within ${timeoutMs / 1000} s`));
+    }, timeoutMs);
+    // The way to the host may break too, and says more about why than TLS does.
+    connection.once("error", fail);
+    socket.once("error", fail);
+    socket.once("secureConnect", () => {
+      const certificate = socket.getPeerCertificate();
+      finish(() => {
+        resolve(describe(certificate, site));
+      });
+    });
+  });
+}
+
+function describe(certificate: PeerCertificate, site: string): SiteCertificate {
+  const named = (certificate.subjectaltname ?? "").split(", ").map((name) => name.replace(/^DNS:/, ""));
+  const wildcard = `*.${site.split(".").slice(1).join(".")}`;
+  return {
+    expires: new Date(certificate.valid_to).toISOString(),
+    issuer: first(certificate.issuer.CN) ?? first(certificate.issuer.O) ?? "unknown",
+    placeholder: JSON.stringify(certificate.issuer) === JSON.stringify(certificate.subject),
+    matches: named.includes(site) || named.includes(wildcard),
+  };
+}
+
+function first(field: string | string[] | undefined): string | undefined {
+  return Array.isArray(field) ? field[0] : field;
+}

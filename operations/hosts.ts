@@ -1,0 +1,124 @@
+import { existsSync, readFileSync } from "node:fs";
+import { Agent, request } from "node:http";
+import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
+import type { Duplex } from "node:stream";
+import type { Host } from "../components/config/stack.ts";
+import { CommandConnection } from "../components/fleet/dial-stdio.ts";
+import { renderKnownHosts, renderSshConfig, sshDirectory } from "../components/fleet/ssh.render.ts";
+import { configSecret, type StackRef } from "./pulumi.ts";
+import { isRecord, type StackFile } from "./stack-file.ts";
+import { OperatorError } from "./verb.ts";
+
+/*
+ * The stack's machines and their Docker API, over the same SSH configuration as the program's. The program's own
+ * client brings in all of Pulumi; a verb that has to be quick while something is broken needs a few GET requests.
+ */
+
+/** A request that Docker or the way to it did not answer with success. */
+export class DockerError extends Error {
+  /** HTTP status; `undefined` when there was no answer. */
+  readonly status: number | undefined;
+
+  constructor(message: string, status?: number) {
+    super(message);
+    this.name = "DockerError";
+    this.status = status;
+  }
+}
+
+export type GetJson = (path: string) => Promise<unknown>;
+
+export interface DockerHost {
+  readonly get: GetJson;
+  close(): void;
+}
+
+/** Machines of the stack file; the first one is the manager of the swarm. */
+export async function hostsOf(file: StackFile): Promise<[Host, ...Host[]]> {
+  const [{ stackSchema }, { check, toProblems }] = await Promise.all([
+    import("../components/config/stack.ts"),
+    import("../components/config/findings.ts"),
+  ]);
+  const { whole, findings } = check(stackSchema.pick({ hosts: true }), { hosts: file.values["hosts"] });
+  const [manager, ...others] = whole?.hosts ?? [];
+  if (manager) return [manager, ...others];
+  const problems = toProblems("berth:", findings).map(({ path, message }) => `${path}: ${message}`);
+  throw new OperatorError([`${file.path}: the hosts cannot be read:`, ...problems].join("\n  - "));
+}
+
+/**
+ * Makes sure that `.berth/<stack>/` holds what `ssh` needs. The program writes these files on every run, so they are
+ * nearly always right; then nothing is decrypted and Pulumi's SDK is not loaded.
+ */
+export async function ensureSshFiles(ref: StackRef, file: StackFile, hosts: readonly Host[]): Promise<void> {
+  const { stack, root } = ref;
+  const key = file.values["sshKey"] !== undefined;
+  const directory = join(root, sshDirectory(stack));
+  const upToDate =
+    holds(join(directory, "ssh_config"), renderSshConfig({ stack, hosts, key })) &&
+    holds(join(directory, "known_hosts"), renderKnownHosts(hosts)) &&
+    existsSync(join(directory, "key")) === key;
+  if (upToDate) return;
+  const [{ writeSshFiles }, sshKey] = await Promise.all([
+    import("../components/fleet/ssh.ts"),
+    key ? configSecret(ref, "berth:sshKey") : undefined,
+  ]);
+  writeSshFiles({ stack, hosts, ...(sshKey !== undefined && { sshKey }) }, root);
+}
+
+/** The Docker API of a host through `ssh`, to be started in the project root. */
+export function dockerThroughSsh({ stack, root }: StackRef, host: Host, timeoutMs?: number): DockerHost {
+  const config = `${sshDirectory(stack)}/ssh_config`;
+  const argv = ["ssh", "-F", config, host.name, "docker system dial-stdio"] as const;
+  return dockerOver(host.name, () => new CommandConnection([...argv], root, (said) => said), timeoutMs);
+}
+
+/** The Docker API at the end of connections that `connect` makes. */
+export function dockerOver(name: string, connect: () => Duplex, timeoutMs = 15_000): DockerHost {
+  // sshd takes ten sessions on one connection by default; requests beyond these wait for a free one.
+  const agent = new Agent({ keepAlive: true, maxSockets: 4 });
+  agent.createConnection = connect;
+  const get: GetJson = async (path) =>
+    new Promise((resolve, reject) => {
+      const fail = (error: Error) => {
+        reject(new DockerError(`host ${name}: its Docker cannot be reached, got "${error.message}"`));
+      };
+      const asked = request({ agent, host: name, path, signal: AbortSignal.timeout(timeoutMs) }, (answer) => {
+        const status = answer.statusCode ?? 0;
+        buffer(answer).then((body) => {
+          const content = parsed(body);
+          if (status === 200) resolve(content);
+          else reject(new DockerError(messageIn(content) ?? `HTTP status ${status}`, status));
+        }, fail);
+      });
+      asked.once("error", (error) => {
+        fail(error.name === "AbortError" ? new Error(`no answer within ${timeoutMs / 1000} s`) : error);
+      });
+      asked.end();
+    });
+  return {
+    get,
+    close: () => {
+      agent.destroy();
+    },
+  };
+}
+
+function parsed(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString("utf8"));
+  } catch {
+    // Not Docker's own answer: what it says is shown as it is.
+    return { message: body.toString("utf8").trim() };
+  }
+}
+
+function messageIn(content: unknown): string | undefined {
+  const message = isRecord(content) ? content["message"] : undefined;
+  return typeof message === "string" && message !== "" ? message : undefined;
+}
+
+function holds(path: string, content: string): boolean {
+  return existsSync(path) && readFileSync(path, "utf8") === content;
+}

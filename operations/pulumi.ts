@@ -1,0 +1,91 @@
+import { spawn, type StdioOptions } from "node:child_process";
+import { OperatorError } from "./verb.ts";
+
+/** Which stack a `pulumi` command is about, and where it runs. */
+export interface StackRef {
+  readonly root: string;
+  readonly stack: string;
+  /** As given with `--config-file`. */
+  readonly configFile?: string;
+}
+
+interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Stack outputs; secrets stay masked. */
+export async function stackOutputs(ref: StackRef): Promise<Record<string, unknown>> {
+  return (await json(ref, ["stack", "output", "--json", ...select(ref)])) as Record<string, unknown>;
+}
+
+/** The newest `count` operations on the stack, newest first. */
+export async function stackHistory(ref: StackRef, count: number): Promise<unknown[]> {
+  const args = ["stack", "history", "--json", "--page-size", String(count), "--page", "1", ...select(ref)];
+  return (await json(ref, args)) as unknown[];
+}
+
+/** A secret of the stack file in clear. */
+export async function configSecret(ref: StackRef, key: string): Promise<string> {
+  const args = ["config", "get", key, "--json", ...select(ref), ...file(ref)];
+  return ((await json(ref, args)) as { value: string }).value;
+}
+
+/**
+ * `pulumi up` on the operator's own terminal: its preview, its prompt, its colours. Ctrl-C reaches Pulumi through the
+ * terminal, which then ends in order; this process outlives it to tidy up. A TERM sent to this process is passed on.
+ */
+export async function up(ref: StackRef, args: readonly string[]): Promise<Exit> {
+  return run(ref, ["up", ...select(ref), ...file(ref), ...args], "inherit");
+}
+
+function select(ref: StackRef): string[] {
+  return ["--stack", ref.stack];
+}
+
+function file(ref: StackRef): string[] {
+  return ref.configFile === undefined ? [] : ["--config-file", ref.configFile];
+}
+
+async function json(ref: StackRef, args: readonly string[]): Promise<unknown> {
+  const { code, stdout, stderr } = await run(ref, [...args, "--non-interactive"], ["ignore", "pipe", "pipe"]);
+  if (code !== 0) {
+    const said = stderr.trim().replace(/^error: /, "");
+    // What Pulumi exits with when there is no such stack.
+    const cure = code === 6 ? "; see `pulumi stack ls`" : "";
+    throw new OperatorError(
+      `pulumi ${args.slice(0, 2).join(" ")}: failed with exit code ${code ?? "none"}: ${said}${cure}`,
+    );
+  }
+  return JSON.parse(stdout);
+}
+
+async function run(ref: StackRef, args: readonly string[], stdio: StdioOptions): Promise<Exit> {
+  return new Promise((resolve, reject) => {
+    const child = spawn("pulumi", args, { cwd: ref.root, stdio });
+    let stdout = "";
+    let stderr = "";
+    child.stdout?.setEncoding("utf8").on("data", (chunk: string) => (stdout += chunk));
+    child.stderr?.setEncoding("utf8").on("data", (chunk: string) => (stderr += chunk));
+    const outlive = () => undefined;
+    const passOn = (signal: NodeJS.Signals) => child.kill(signal);
+    process.on("SIGINT", outlive).on("SIGTERM", passOn);
+    const settle = () => process.off("SIGINT", outlive).off("SIGTERM", passOn);
+    child.once("error", (error: NodeJS.ErrnoException) => {
+      settle();
+      reject(
+        error.code === "ENOENT"
+          ? new OperatorError(
+              'pulumi: not found on PATH; install Pulumi, or for the lab run `eval "$(npm run --silent lab -- env)"`',
+            )
+          : error,
+      );
+    });
+    child.once("close", (code, signal) => {
+      settle();
+      resolve({ code, signal, stdout, stderr });
+    });
+  });
+}

@@ -1,0 +1,154 @@
+import { parseImageRef } from "../components/shared/image-ref.ts";
+import type { SiteCertificate } from "./certificates.ts";
+
+/*
+ * What is wanted against what was seen. Pure: `problem` says in words what an operator must know, and any problem
+ * makes the status a bad one.
+ */
+
+export interface HostStatus {
+  readonly name: string;
+  readonly address: string;
+  readonly reachable: boolean;
+  /** Version of the Docker engine. */
+  readonly engine: string | null;
+  /** `manager`, `worker`, or why it is neither. */
+  readonly swarm: string | null;
+  readonly problem: string | null;
+}
+
+export interface ServiceStatus {
+  readonly name: string;
+  /** Name of the Docker service. */
+  readonly service: string;
+  readonly wanted: number | null;
+  readonly running: number | null;
+  /** Pin in the stack file. */
+  readonly pinned: string | null;
+  /** What the running tasks run. */
+  readonly live: readonly string[];
+  readonly asPinned: boolean;
+  readonly problem: string | null;
+}
+
+export interface CertificateStatus {
+  readonly site: string;
+  readonly host: string;
+  readonly expires: string | null;
+  readonly daysLeft: number | null;
+  readonly issuer: string | null;
+  readonly problem: string | null;
+}
+
+/** certbot renews a month ahead; this close to the end that has failed for weeks. */
+export const fewDays = 14;
+
+const dayMs = 24 * 60 * 60 * 1000;
+
+/** What `GET /info` says about a host. */
+export interface HostInfo {
+  readonly ServerVersion?: string;
+  readonly Swarm?: { readonly LocalNodeState?: string; readonly ControlAvailable?: boolean };
+}
+
+export function assessHost(host: { name: string; address: string }, seen: HostInfo | Error): HostStatus {
+  const { name, address } = host;
+  if (seen instanceof Error) {
+    return { name, address, reachable: false, engine: null, swarm: null, problem: seen.message };
+  }
+  const state = seen.Swarm?.LocalNodeState ?? "inactive";
+  const swarm = state !== "active" ? state : seen.Swarm?.ControlAvailable === true ? "manager" : "worker";
+  return {
+    name,
+    address,
+    reachable: true,
+    engine: seen.ServerVersion ?? null,
+    swarm,
+    problem: state === "active" ? null : `is not part of the swarm, its state is ${state}`,
+  };
+}
+
+/** What the manager says about services and tasks, as far as it counts here. */
+export interface Swarm {
+  readonly services: readonly RawService[];
+  readonly tasks: readonly RawTask[];
+}
+
+export interface RawService {
+  readonly ID: string;
+  readonly Spec: {
+    readonly Name: string;
+    readonly Mode: { readonly Replicated?: { readonly Replicas?: number }; readonly Global?: object };
+  };
+}
+
+export interface RawTask {
+  readonly ServiceID: string;
+  readonly DesiredState: string;
+  readonly Status: { readonly State: string };
+  readonly Spec: { readonly ContainerSpec?: { readonly Image: string } };
+}
+
+export function assessService(
+  name: string,
+  service: string,
+  pinned: string | undefined,
+  swarm: Swarm | undefined,
+): ServiceStatus {
+  const base = { name, service, pinned: pinned ?? null };
+  if (!swarm) {
+    const problem = "not known: no manager of the swarm answered";
+    return { ...base, wanted: null, running: null, live: [], asPinned: false, problem };
+  }
+  const found = swarm.services.find(({ Spec }) => Spec.Name === service);
+  if (!found) return { ...base, wanted: null, running: 0, live: [], asPinned: false, problem: "is not on the swarm" };
+
+  const current = swarm.tasks.filter((task) => task.ServiceID === found.ID && task.DesiredState === "running");
+  const running = current.filter(({ Status }) => Status.State === "running");
+  const wanted = found.Spec.Mode.Replicated?.Replicas ?? current.length;
+  const live = [...new Set(running.map(({ Spec }) => Spec.ContainerSpec?.Image ?? "unknown"))];
+  const asPinned = pinned !== undefined && live.every((image) => sameImage(image, pinned));
+  return { ...base, wanted, running: running.length, live, asPinned, problem: serviceProblem() };
+
+  function serviceProblem(): string | null {
+    if (pinned === undefined) return "the stack file pins no image for it";
+    if (!asPinned) return `runs ${live.map(shortRef).join(" and ")} instead of ${shortRef(pinned)}`;
+    if (running.length !== wanted) return `${running.length} of ${wanted} tasks run`;
+    return null;
+  }
+}
+
+export function assessCertificate(
+  site: string,
+  host: string,
+  seen: SiteCertificate | Error,
+  now: number,
+): CertificateStatus {
+  if (seen instanceof Error) {
+    return { site, host, expires: null, daysLeft: null, issuer: null, problem: `cannot be read: ${seen.message}` };
+  }
+  const daysLeft = Math.floor((Date.parse(seen.expires) - now) / dayMs);
+  const problem = seen.placeholder
+    ? "is the placeholder: none was issued yet"
+    : !seen.matches
+      ? "is for other names"
+      : daysLeft < 0
+        ? "has expired"
+        : daysLeft < fewDays
+          ? `expires in ${daysLeft} days: renewal fails`
+          : null;
+  return { site, host, expires: seen.expires, daysLeft, issuer: seen.issuer, problem };
+}
+
+/** The digest decides; a tag alone counts only where no digest is pinned. */
+function sameImage(live: string, pinned: string): boolean {
+  const [a, b] = [parseImageRef(live), parseImageRef(pinned)];
+  return b.digest === undefined ? live === pinned : a.digest === b.digest;
+}
+
+/** Tag and the beginning of the digest. */
+export function shortRef(ref: string): string {
+  const { repository, tag, digest } = parseImageRef(ref);
+  const beginning = digest?.slice(0, "sha256:".length + 12);
+  return [tag ?? repository, ...(beginning === undefined ? [] : [beginning])].join("@");
+}

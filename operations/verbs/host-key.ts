@@ -1,0 +1,78 @@
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { exitCodes, OperatorError, text, usageError, type Verb } from "../verb.ts";
+
+/** Best first; the others are for machines that are too old to have an ed25519 key. */
+const kinds = ["ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa"];
+const timeoutSeconds = 5;
+
+export const verb: Verb = {
+  usage: "ADDRESS[:PORT]",
+  help: [
+    "Asks the SSH server at ADDRESS for its public host key and prints the line for the stack file, with the",
+    "fingerprint. What the network answers may be a stranger's key: compare the fingerprint before you paste.",
+    "",
+    "  --port N  SSH port, like ADDRESS:N; 22 by default",
+  ].join("\n"),
+  options: { port: { type: "string" } },
+  positionals: { min: 1, max: 1 },
+  async run(terminal, [given = ""], flags) {
+    // One colon is a port; more of them are an IPv6 address.
+    const [address = "", ownPort] = given.split(":").length === 2 ? given.split(":") : [given];
+    const port = text(flags, "port") ?? ownPort ?? "22";
+    if (!/^\d{1,5}$/.test(port) || Number(port) < 1 || Number(port) > 65535) {
+      throw usageError(`berth host-key: port: is not a port, got ${JSON.stringify(port)}; use 1 to 65535`);
+    }
+    // An address that begins with a hyphen would be an option of ssh-keyscan.
+    if (!/^[A-Za-z0-9_.:][A-Za-z0-9_.:-]*$/.test(address)) {
+      throw usageError(`berth host-key: ADDRESS: is not a name or an IP, got ${JSON.stringify(address)}`);
+    }
+    terminal.print(hostKeyLines(bestKey(await scan(address, port), address, port)));
+    return exitCodes.done;
+  },
+};
+
+async function scan(address: string, port: string): Promise<string> {
+  const args = ["-T", String(timeoutSeconds), "-p", port, "-t", "ed25519,ecdsa,rsa", address];
+  return new Promise((resolve, reject) => {
+    const child = execFile("ssh-keyscan", args, { timeout: 4 * timeoutSeconds * 1000 }, (error, stdout) => {
+      if (error && (error as NodeJS.ErrnoException).code === "ENOENT") {
+        reject(new OperatorError("ssh-keyscan: not found on PATH; install the OpenSSH client"));
+        // It exits 1 when one kind of key is missing; what counts is whether there is a key.
+      } else resolve(stdout);
+    });
+    child.stdin?.end();
+  });
+}
+
+/** The key to pin among the lines that `ssh-keyscan` printed. */
+export function bestKey(scanned: string, address: string, port: string): string {
+  const keys = scanned
+    .split("\n")
+    .filter((line) => line !== "" && !line.startsWith("#"))
+    .map((line) => line.split(" ").slice(1, 3));
+  const best = kinds.map((kind) => keys.find(([found]) => found === kind)).find((key) => key !== undefined);
+  if (best) return best.join(" ");
+  throw new OperatorError(
+    `${address}: no SSH server gave a host key on port ${port} within ${timeoutSeconds} s; ` +
+      "check the address, the port (--port N) and the firewall",
+  );
+}
+
+/** Ready to paste below `hosts:`; the rest are comments. */
+export function hostKeyLines(key: string): string {
+  const fingerprint = createHash("sha256")
+    .update(Buffer.from(key.split(" ")[1] ?? "", "base64"))
+    .digest("base64");
+  return [
+    `hostKey: ${key}`,
+    `# fingerprint SHA256:${fingerprint.replace(/=+$/, "")}`,
+    "# Compare it with what the machine itself says, on its console or in your provider's panel:",
+    `#   ssh-keygen -lf /etc/ssh/ssh_host_${fileKind(key)}_key.pub`,
+    "# If it differs, somebody stands between you and the machine: do not use this line.",
+  ].join("\n");
+}
+
+function fileKind(key: string): string {
+  return key.startsWith("ssh-") ? key.slice("ssh-".length, key.indexOf(" ")) : "ecdsa";
+}

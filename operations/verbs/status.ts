@@ -1,0 +1,177 @@
+import type { Host } from "../../components/config/stack.ts";
+import { CommandConnection } from "../../components/fleet/dial-stdio.ts";
+import { sshDirectory } from "../../components/fleet/ssh.render.ts";
+import { siteCertificate } from "../certificates.ts";
+import { dockerThroughSsh, ensureSshFiles, hostsOf, type DockerHost } from "../hosts.ts";
+import { stackOutputs, type StackRef } from "../pulumi.ts";
+import { imagePins, isRecord, readStackFile, textValue } from "../stack-file.ts";
+import {
+  assessCertificate,
+  assessHost,
+  assessService,
+  shortRef,
+  type CertificateStatus,
+  type HostInfo,
+  type HostStatus,
+  type RawService,
+  type RawTask,
+  type ServiceStatus,
+  type Swarm,
+} from "../status.assess.ts";
+import { imageKeys } from "../system.ts";
+import { table } from "../table.ts";
+import { exitCodes, stackOptions, stackOptionsHelp, text, type Terminal, type Verb } from "../verb.ts";
+
+/** A machine that does not answer must not keep the others' answers back for long. */
+const timeoutMs = 10_000;
+
+export const verb: Verb = {
+  usage: "<stack> [--json]",
+  help: [
+    "Asks hosts, swarm and edge what is really there and compares it with the stack file: hosts (reachable, engine,",
+    "swarm), services (wanted and running tasks, live digest against the pin), certificates per site, release number.",
+    "Changes nothing. A machine that does not answer is reported as such.",
+    "",
+    "Exit code 3 when something is not as pinned, not running, not reachable, or a certificate is about to expire.",
+    "",
+    "  --json  for programs; use `npm run --silent`",
+    stackOptionsHelp,
+  ].join("\n"),
+  options: { ...stackOptions, json: { type: "boolean" } },
+  positionals: { min: 1, max: 1 },
+  async run(terminal, [stack = ""], flags) {
+    const status = await readStatus({ root: terminal.root, stack, configFile: text(flags, "config-file") });
+    if (flags["json"] === true) terminal.print(JSON.stringify(status, null, 2));
+    else render(terminal, status);
+    return status.asPinned ? exitCodes.done : exitCodes.notAsPinned;
+  },
+};
+
+export interface Status {
+  readonly stack: string;
+  /** Number of the live release; `null` before the first one. */
+  readonly release: number | null;
+  readonly asPinned: boolean;
+  readonly hosts: readonly HostStatus[];
+  readonly services: readonly ServiceStatus[];
+  readonly certificates: readonly CertificateStatus[];
+  /** Everything that is not as it should be, in words. */
+  readonly problems: readonly string[];
+}
+
+export async function readStatus(ref: StackRef): Promise<Status> {
+  const file = readStackFile(ref);
+  const pins = imagePins(file);
+  const hosts = await hostsOf(file);
+  const [outputs, keys] = await Promise.all([
+    stackOutputs(ref),
+    imageKeys(ref.root, textValue(file, "system")),
+    ensureSshFiles(ref, file, hosts),
+  ]);
+  const edgeHosts = hosts.filter((host) => host.labels["edge"] === "true");
+  const sites = Array.isArray(outputs["sites"]) ? outputs["sites"].filter((site) => typeof site === "string") : [];
+  const docker = hosts.map((host) => dockerThroughSsh(ref, host, timeoutMs));
+  try {
+    const [hostStates, swarm, certificates] = await Promise.all([
+      Promise.all(hosts.map(async (host, index) => assessHost(host, await seen(hostInfo(docker[index]))))),
+      seen(readSwarm(docker[0])),
+      Promise.all(edgeHosts.flatMap((host) => sites.map(async (site) => certificateStatus(ref, host, site)))),
+    ]);
+    const services = Object.entries(servicesOf(outputs)).map(([name, service]) =>
+      assessService(name, service, pins[keys[name] ?? ""], swarm instanceof Error ? undefined : swarm),
+    );
+    const release = typeof outputs["release"] === "number" ? outputs["release"] : null;
+    const problems = [
+      ...(release === null ? [`stack ${ref.stack}: nothing was released yet; run \`pulumi up\``] : []),
+      ...hostStates.flatMap(({ name, problem }) => (problem === null ? [] : [`host ${name}: ${problem}`])),
+      ...services.flatMap(({ name, problem }) => (problem === null ? [] : [`service ${name}: ${problem}`])),
+      ...certificates.flatMap(({ site, problem }) => (problem === null ? [] : [`certificate of ${site}: ${problem}`])),
+    ];
+    return {
+      stack: ref.stack,
+      release,
+      asPinned: problems.length === 0,
+      hosts: hostStates,
+      services,
+      certificates,
+      problems,
+    };
+  } finally {
+    for (const host of docker) host.close();
+  }
+}
+
+async function hostInfo(docker: DockerHost | undefined): Promise<HostInfo> {
+  return (await docker?.get("/info")) as HostInfo;
+}
+
+async function readSwarm(manager: DockerHost | undefined): Promise<Swarm> {
+  const running = encodeURIComponent(JSON.stringify({ "desired-state": ["running"] }));
+  const [services, tasks] = await Promise.all([manager?.get("/services"), manager?.get(`/tasks?filters=${running}`)]);
+  return { services: services as RawService[], tasks: tasks as RawTask[] };
+}
+
+/** Asked from the host itself: its firewall may let only a proxy in, and its ports may be mapped on the way. */
+async function certificateStatus({ root, stack }: StackRef, host: Host, site: string): Promise<CertificateStatus> {
+  const config = `${sshDirectory(stack)}/ssh_config`;
+  const argv: [string, ...string[]] = ["ssh", "-F", config, "-W", "127.0.0.1:443", host.name];
+  const connection = new CommandConnection(argv, root, (said) => said);
+  const certificate = await seen(siteCertificate(connection, site, timeoutMs));
+  return assessCertificate(site, host.name, certificate, Date.now());
+}
+
+/** A failure is an answer here: it is shown beside what did answer. */
+async function seen<T>(asked: Promise<T>): Promise<T | Error> {
+  try {
+    return await asked;
+  } catch (error) {
+    return error as Error;
+  }
+}
+
+/** Docker service names by workload, from the stack output. */
+function servicesOf(outputs: Readonly<Record<string, unknown>>): Record<string, string> {
+  const services = isRecord(outputs["services"]) ? outputs["services"] : {};
+  return Object.fromEntries(
+    Object.entries(services).flatMap(([name, value]) =>
+      isRecord(value) && typeof value["service"] === "string" ? [[name, value["service"]]] : [],
+    ),
+  );
+}
+
+function render({ print }: Terminal, { stack, release, hosts, services, certificates, problems }: Status): void {
+  print(`stack ${stack}: release ${release ?? "none yet"}\n`);
+  print(
+    table(
+      ["host", "address", "reachable", "engine", "swarm"],
+      hosts.map((host) => [host.name, host.address, yesNo(host.reachable), host.engine ?? "–", host.swarm ?? "–"]),
+    ),
+  );
+  if (services.length > 0) {
+    const rows = services.map(({ name, wanted, running, pinned, live, asPinned }) => [
+      name,
+      `${running ?? "?"}/${wanted ?? "?"}`,
+      pinned === null ? "–" : shortRef(pinned),
+      live.length === 0 ? "–" : live.map(shortRef).join(" "),
+      yesNo(asPinned),
+    ]);
+    print(`\n${table(["service", "running", "pinned", "live", "as pinned"], rows)}`);
+  }
+  if (certificates.length > 0) {
+    const rows = certificates.map(({ site, host, expires, daysLeft, issuer }) => [
+      site,
+      host,
+      expires?.slice(0, 10) ?? "–",
+      daysLeft === null ? "–" : String(daysLeft),
+      issuer ?? "–",
+    ]);
+    print(`\n${table(["site", "host", "expires", "days left", "issuer"], rows)}`);
+  }
+  print(
+    problems.length === 0 ? "\neverything is as pinned" : `\n${problems.map((problem) => `✖ ${problem}`).join("\n")}`,
+  );
+}
+
+function yesNo(value: boolean): string {
+  return value ? "yes" : "no";
+}
