@@ -12,16 +12,19 @@ export class EngineLog {
     this.#client = new engineRpc.EngineClient(address, grpc.credentials.createInsecure(), channelOptions);
   }
 
-  write(urn: string, severity: LogSeverity, message: string, kind: "line" | "status"): void {
+  async write(urn: string, severity: LogSeverity, message: string, kind: "line" | "status"): Promise<void> {
     const request = new enginePb.LogRequest();
     request.setUrn(urn);
     request.setSeverity(severities[severity]);
     request.setMessage(message);
     request.setEphemeral(kind === "status");
+    const { promise, resolve } = Promise.withResolvers<undefined>();
     this.#client.log(request, (error) => {
       // The plugin's own stderr is where the engine looks for what a plugin could not say otherwise.
       if (error !== null) process.stderr.write(`log: ${error.message}\n`);
+      resolve(undefined);
     });
+    await promise;
   }
 }
 

@@ -80,9 +80,9 @@ class StoredFailure extends Error {
   }
 }
 
-export async function withSecrets<Result>(secrets: Secrets, run: () => Promise<Result>): Promise<Result> {
+export async function withSecrets<Result>(secrets: Secrets, operation: Promise<Result>): Promise<Result> {
   try {
-    return await run();
+    return await operation;
   } catch (error) {
     throw error instanceof PartialFailure ? new StoredFailure(error, secrets) : error;
   }

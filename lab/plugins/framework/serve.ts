@@ -30,6 +30,7 @@ class Server<Client> {
   readonly #cancelled = new AbortController();
   #engineAddress: string | undefined;
   #log: Promise<EngineLog> | undefined;
+  #logged: Promise<void> = Promise.resolve();
   #client: Promise<Client> | undefined;
 
   constructor(plugin: Plugin<Client>, engineAddress: string | undefined) {
@@ -71,7 +72,8 @@ class Server<Client> {
       delete: unary(async (request: Pb.DeleteRequest, call) => {
         const outputs = decode(request.getProperties()).values;
         const context = await this.#context(request.getUrn(), call, request.getTimeout());
-        await this.#type(request.getType(), request.getUrn()).delete(request.getId(), outputs, context);
+        const type = this.#type(request.getType(), request.getUrn());
+        await this.#finish({}, type.delete(request.getId(), outputs, context));
         return empty();
       }),
       invoke: unary((request: Pb.InvokeRequest, call) => this.#invoke(request, call)),
@@ -123,7 +125,7 @@ class Server<Client> {
       return new pb.CreateResponse().setProperties(encode(planned, secrets));
     }
     const context = await this.#context(request.getUrn(), call, request.getTimeout());
-    const created = await withSecrets(secrets, () => type.create(inputs.values, context));
+    const created = await this.#finish(secrets, type.create(inputs.values, context));
     return new pb.CreateResponse().setId(created.id).setProperties(encode(created.outputs, secrets));
   }
 
@@ -142,7 +144,7 @@ class Server<Client> {
     const context = await this.#context(request.getUrn(), call, request.getTimeout());
     const oldInputs = decode(request.getOldInputs()).values;
     const args = { id: request.getId(), olds, oldInputs, news: news.values };
-    const outputs = await withSecrets(secrets, () => update(args, context));
+    const outputs = await this.#finish(secrets, update(args, context));
     return new pb.UpdateResponse().setProperties(encode(outputs, secrets));
   }
 
@@ -169,7 +171,7 @@ class Server<Client> {
     const run = this.#plugin.functions?.[request.getTok()];
     if (run === undefined) throw new Error(`unknown function ${request.getTok()}`);
     const context = await this.#context("", call, 0);
-    const result = await run(decode(request.getArgs()).values, context);
+    const result = await this.#finish({}, run(decode(request.getArgs()).values, context));
     return new pb.InvokeResponse().setReturn(encode(result));
   }
 
@@ -189,9 +191,19 @@ class Server<Client> {
       client: await this.#client,
       signal: AbortSignal.any(signals),
       log: (severity, message, kind = "line") => {
-        void this.#engineLog().then((log) => log?.write(urn, severity, message, kind));
+        // One after the other: lines keep their order.
+        this.#logged = this.#logged.then(async () => (await this.#engineLog())?.write(urn, severity, message, kind));
       },
     };
+  }
+
+  /** Answers only after what was logged has arrived: the engine may close right after. */
+  async #finish<Result>(secrets: Secrets, operation: Promise<Result>): Promise<Result> {
+    try {
+      return await withSecrets(secrets, operation);
+    } finally {
+      await this.#logged;
+    }
   }
 
   /** Loaded on first use: most plugins never write a line. */
