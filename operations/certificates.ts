@@ -3,7 +3,8 @@ import type { Duplex } from "node:stream";
 
 /** The certificate that the edge shows for a site. */
 export interface SiteCertificate {
-  /** ISO 8601. */
+  /** ISO 8601, like `expires`. */
+  readonly issued: string;
   readonly expires: string;
   readonly issuer: string;
   /** Signed by itself: what the edge shows until the first certificate is issued. */
@@ -49,6 +50,7 @@ function describe(certificate: PeerCertificate, site: string): SiteCertificate {
   const named = (certificate.subjectaltname ?? "").split(", ").map((name) => name.replace(/^DNS:/, ""));
   const wildcard = `*.${site.split(".").slice(1).join(".")}`;
   return {
+    issued: new Date(certificate.valid_from).toISOString(),
     expires: new Date(certificate.valid_to).toISOString(),
     issuer: first(certificate.issuer.CN) ?? first(certificate.issuer.O) ?? "unknown",
     placeholder: JSON.stringify(certificate.issuer) === JSON.stringify(certificate.subject),

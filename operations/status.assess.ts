@@ -40,8 +40,8 @@ export interface CertificateStatus {
   readonly problem: string | null;
 }
 
-/** certbot renews a month ahead; this close to the end that has failed for weeks. */
-export const fewDays = 14;
+/** certbot renews when a third of the lifetime is left; with this share left, renewing has failed for long. */
+const lateShare = 0.15;
 
 const dayMs = 24 * 60 * 60 * 1000;
 
@@ -127,14 +127,15 @@ export function assessCertificate(
   if (seen instanceof Error) {
     return { site, host, expires: null, daysLeft: null, issuer: null, problem: `cannot be read: ${seen.message}` };
   }
-  const daysLeft = Math.floor((Date.parse(seen.expires) - now) / dayMs);
+  const [issued, expires] = [Date.parse(seen.issued), Date.parse(seen.expires)];
+  const daysLeft = Math.floor((expires - now) / dayMs);
   const problem = seen.placeholder
     ? "is the placeholder: none was issued yet"
     : !seen.matches
       ? "is for other names"
-      : daysLeft < 0
+      : expires <= now
         ? "has expired"
-        : daysLeft < fewDays
+        : expires - now < lateShare * (expires - issued)
           ? `expires in ${daysLeft} days: renewal fails`
           : null;
   return { site, host, expires: seen.expires, daysLeft, issuer: seen.issuer, problem };

@@ -25,7 +25,9 @@ export const verb: Verb = {
     }
     // An address that begins with a hyphen would be an option of ssh-keyscan.
     if (!/^[A-Za-z0-9_.:][A-Za-z0-9_.:-]*$/.test(address)) {
-      throw usageError(`berth host-key: ADDRESS: is not a name or an IP, got ${JSON.stringify(address)}`);
+      throw usageError(
+        `berth host-key: ADDRESS: is not a name or an IP, got ${JSON.stringify(address)}; write for example 203.0.113.7`,
+      );
     }
     terminal.print(hostKeyLines(bestKey(await scan(address, port), address, port)));
     return exitCodes.done;

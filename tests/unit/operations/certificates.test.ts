@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { connect, createServer as createTcpServer, type AddressInfo, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createServer } from "node:tls";
+import { siteCertificate } from "../../../operations/certificates.ts";
+
+describe("reading a site's certificate from the edge", () => {
+  let directory: string;
+  const servers: Server[] = [];
+  before(() => {
+    directory = mkdtempSync(join(tmpdir(), "berth-certificates-"));
+    const openssl = (...args: string[]) => execFileSync("openssl", args, { cwd: directory, stdio: "pipe" });
+    const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+    openssl("req", "-x509", ...curve, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=Test CA", "-days", "3");
+    openssl(
+      "req",
+      ...curve,
+      "-keyout",
+      "site.key",
+      "-out",
+      "site.csr",
+      "-subj",
+      "/CN=a.test",
+      "-addext",
+      "subjectAltName=DNS:a.test,DNS:*.b.test",
+    );
+    openssl(
+      "x509",
+      "-req",
+      "-in",
+      "site.csr",
+      "-CA",
+      "ca.pem",
+      "-CAkey",
+      "ca.key",
+      "-CAcreateserial",
+      "-copy_extensions",
+      "copyall",
+      "-days",
+      "2",
+      "-out",
+      "site.pem",
+    );
+  });
+  after(() => {
+    for (const server of servers) server.close();
+    rmSync(directory, { recursive: true });
+  });
+
+  const read = (name: string) => readFileSync(join(directory, name), "utf8");
+  async function listen(server: Server): Promise<number> {
+    servers.push(server);
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    return (server.address() as AddressInfo).port;
+  }
+  const ask = async (server: Server, site: string) =>
+    siteCertificate(connect(await listen(server), "127.0.0.1"), site, 1000);
+
+  it("tells issuer, end and names of an issued one", async () => {
+    const options = { cert: read("site.pem"), key: read("site.key") };
+    const certificate = await ask(createServer(options), "a.test");
+    const lifetime = Date.parse(certificate.expires) - Date.parse(certificate.issued);
+    assert.deepEqual([certificate.issuer, certificate.placeholder, certificate.matches], ["Test CA", false, true]);
+    assert.equal(lifetime, 2 * 24 * 60 * 60 * 1000);
+    assert.equal((await ask(createServer(options), "x.b.test")).matches, true);
+    assert.equal((await ask(createServer(options), "x.y.b.test")).matches, false);
+  });
+
+  it("knows a self-signed one for a placeholder", async () => {
+    const certificate = await ask(createServer({ cert: read("ca.pem"), key: read("ca.key") }), "a.test");
+    assert.deepEqual([certificate.placeholder, certificate.matches], [true, false]);
+  });
+
+  it("fails when nothing there speaks TLS, and when nobody listens", async () => {
+    await assert.rejects(
+      ask(
+        createTcpServer((socket) => socket.end("no TLS here\n")),
+        "a.test",
+      ),
+      Error,
+    );
+    await assert.rejects(siteCertificate(connect(1, "127.0.0.1"), "a.test", 1000), /ECONNREFUSED/);
+  });
+
+  it("gives up on an edge that does not answer", async () => {
+    const silent = createTcpServer(() => undefined);
+    const port = await listen(silent);
+    await assert.rejects(siteCertificate(connect(port, "127.0.0.1"), "a.test", 200), /no answer within 0.2 s/);
+  });
+});

@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import type { SiteCertificate } from "../../../operations/certificates.ts";
+import {
+  assessCertificate,
+  assessHost,
+  assessService,
+  type RawTask,
+  type Swarm,
+} from "../../../operations/status.assess.ts";
+
+const ref = (tag: string, character: string) => `registry.test/api:${tag}@sha256:${character.repeat(64)}`;
+const [pinned, other] = [ref("1.0", "a"), ref("1.1", "b")];
+
+function swarm(replicas: number, tasks: [image: string, state: string, desired?: string][]): Swarm {
+  return {
+    services: [{ ID: "s1", Spec: { Name: "palmistry-api", Mode: { Replicated: { Replicas: replicas } } } }],
+    tasks: tasks.map(([image, state, desired]): RawTask => ({
+      ServiceID: "s1",
+      DesiredState: desired ?? "running",
+      Status: { State: state },
+      Spec: { ContainerSpec: { Image: image } },
+    })),
+  };
+}
+
+describe("status of a service", () => {
+  const assess = (seen: Swarm | undefined, pin: string | undefined = pinned) =>
+    assessService("api", "palmistry-api", pin, seen);
+
+  it("is good when every wanted task runs the pinned digest", () => {
+    const status = assess(
+      swarm(2, [
+        [pinned, "running"],
+        [pinned, "running"],
+        [other, "complete", "shutdown"],
+      ]),
+    );
+    assert.deepEqual([status.wanted, status.running, status.asPinned, status.problem], [2, 2, true, null]);
+  });
+
+  it("compares digests, not tags", () => {
+    assert.equal(assess(swarm(1, [[ref("retagged", "a"), "running"]])).asPinned, true);
+    assert.equal(assess(swarm(1, [[ref("1.0", "c"), "running"]])).asPinned, false);
+  });
+
+  it("names what runs instead of the pin", () => {
+    const status = assess(
+      swarm(2, [
+        [pinned, "running"],
+        [other, "running"],
+      ]),
+    );
+    assert.equal(
+      status.problem,
+      "runs 1.0@sha256:aaaaaaaaaaaa and 1.1@sha256:bbbbbbbbbbbb instead of 1.0@sha256:aaaaaaaaaaaa",
+    );
+  });
+
+  it("counts only tasks that run", () => {
+    assert.equal(
+      assess(
+        swarm(3, [
+          [pinned, "running"],
+          [pinned, "starting"],
+        ]),
+      ).problem,
+      "1 of 3 tasks run",
+    );
+  });
+
+  it("is bad when the swarm does not have it, nothing pins it, or nobody answered", () => {
+    assert.equal(assess({ services: [], tasks: [] }).problem, "is not on the swarm");
+    assert.equal(
+      assessService("api", "palmistry-api", undefined, swarm(1, [[pinned, "running"]])).problem,
+      "the stack file pins no image for it",
+    );
+    assert.equal(assess(undefined).problem, "not known: no manager of the swarm answered");
+    assert.equal(assess(undefined).asPinned, false);
+  });
+});
+
+describe("status of a host", () => {
+  const host = { name: "web-1", address: "192.0.2.1" };
+
+  it("tells managers from workers", () => {
+    const info = (ControlAvailable: boolean) => ({
+      ServerVersion: "27.0",
+      Swarm: { LocalNodeState: "active", ControlAvailable },
+    });
+    assert.deepEqual([assessHost(host, info(true)).swarm, assessHost(host, info(false)).swarm], ["manager", "worker"]);
+    assert.equal(assessHost(host, info(false)).problem, null);
+  });
+
+  it("is bad outside the swarm and when it does not answer", () => {
+    assert.equal(
+      assessHost(host, { Swarm: { LocalNodeState: "inactive" } }).problem,
+      "is not part of the swarm, its state is inactive",
+    );
+    const silent = assessHost(host, new Error("connect timed out"));
+    assert.deepEqual([silent.reachable, silent.problem], [false, "connect timed out"]);
+  });
+});
+
+describe("status of a certificate", () => {
+  const now = Date.parse("2026-06-01T00:00:00Z");
+  const good: SiteCertificate = {
+    issued: "2026-03-13T00:00:00Z",
+    expires: "2026-08-01T00:00:00Z",
+    issuer: "CA",
+    placeholder: false,
+    matches: true,
+  };
+  const problem = (change: Partial<SiteCertificate>) =>
+    assessCertificate("a.test", "web-1", { ...good, ...change }, now).problem;
+
+  it("is good with weeks to go", () => {
+    const status = assessCertificate("a.test", "web-1", good, now);
+    assert.deepEqual([status.daysLeft, status.problem], [61, null]);
+  });
+
+  it("is bad when it is a placeholder, for other names, near its end or past it", () => {
+    assert.equal(problem({ placeholder: true }), "is the placeholder: none was issued yet");
+    assert.equal(problem({ matches: false }), "is for other names");
+    assert.equal(problem({ expires: "2026-06-11T00:00:00Z" }), "expires in 10 days: renewal fails");
+    assert.equal(problem({ expires: "2026-05-31T00:00:00Z" }), "has expired");
+  });
+
+  it("is bad when the edge does not answer", () => {
+    assert.equal(assessCertificate("a.test", "web-1", new Error("refused"), now).problem, "cannot be read: refused");
+  });
+});
