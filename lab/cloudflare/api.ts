@@ -77,12 +77,14 @@ export class Api {
       return { ...listRecords(this.#store.records(zone.id), request.query) };
     }
     demand(token, "DNS Write");
+    refuseQuery(request);
     return { result: this.#store.create(zone.id, readRecord(request.body(), zone.name)) };
   }
 
   #record(request: ApiRequest, token: Token, zone: Zone, id: string): ApiAnswer {
     if (!identifier.test(id)) throw refuse.noObject(request.path);
     allow(request, "GET", "PUT", "PATCH", "DELETE");
+    refuseQuery(request);
     if (request.method === "GET") {
       demand(token, "DNS Read", "DNS Write");
       return { result: this.#store.record(zone.id, id) };
@@ -121,6 +123,12 @@ export class Api {
 
 function allow(request: ApiRequest, ...methods: string[]): void {
   if (!methods.includes(request.method)) throw refuse.method();
+}
+
+/** The one parameter of calls about a single record; it only asks for more in `meta`, of which the lab has none. */
+function refuseQuery(request: ApiRequest): void {
+  for (const key of request.query.keys())
+    if (key !== "include_shadow_metadata") throw refuse.query(`unknown parameter "${key}"`);
 }
 
 function verify(request: ApiRequest, token: Token | undefined): ApiAnswer {

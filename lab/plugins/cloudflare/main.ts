@@ -1,0 +1,4 @@
+import { serve } from "../framework/serve.ts";
+import { plugin } from "./plugin.ts";
+
+await serve(plugin);
