@@ -106,6 +106,13 @@ export function at(document: unknown, path: Path): unknown {
   return path.reduce<unknown>((node, step) => (node as Record<string | number, unknown> | undefined)?.[step], document);
 }
 
+/** Names that a document has at a path, whether or not what they stand for is accepted. */
+export function keysAt(document: unknown, path: Path): string[] {
+  const node = at(document, path);
+  if (typeof node !== "object" || node === null) return [];
+  return Object.entries(node).flatMap(([key, value]) => (value === undefined ? [] : [key]));
+}
+
 /** Later list entries first, and what is inside a thing before the thing: no removal moves a later one. */
 function lastFirst(a: Path, b: Path): number {
   const step = a.findIndex((s, i) => s !== b[i]);

@@ -4,7 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { milliseconds } from "../shared/duration.ts";
 import { ConfigError, type Problem } from "../shared/errors.ts";
 import { parseImageRef, type ImageRef } from "../shared/image-ref.ts";
-import { capacityRules } from "./capacity-rules.ts";
+import { capacityProblems } from "./capacity-rules.ts";
 import { check, toProblems, type Finding, type Path } from "./findings.ts";
 import { list, show } from "./refusals.ts";
 import { resolveSystem, siteRules } from "./resolve.ts";
@@ -80,12 +80,13 @@ export function parse(raw: RawConfig): Config {
   ];
   if (known) {
     const sites = stack.rest.domain === undefined ? [] : siteRules(system.rest.edge?.sites ?? [], stack.rest.domain);
-    const capacity = capacityRules(stack.rest, system.rest);
-    const rules = [...systemRules(system.rest, raw.system), ...sites, ...capacity];
+    const documents = { stack: document, system: raw.system };
+    const rules = [...systemRules(system.rest, raw.system), ...sites];
     problems.push(
       ...toProblems("system", system.findings),
       ...toProblems("system", restore(rules, system.original)),
-      ...toProblems("berth:", stackSystemRules(stack.rest, system.rest, raw.system, raw.stack)),
+      ...toProblems("berth:", stackSystemRules(stack.rest, system.rest, documents, raw.stack)),
+      ...capacityProblems(stack.rest, system.rest),
       ...nameProblems(stack.rest.system, system.rest.name),
     );
   } else if (stack.rest.system !== undefined) {

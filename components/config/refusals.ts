@@ -34,11 +34,7 @@ export function refuse(wrong: string, cure: string): (issue: Issue) => string {
 
 function missing(issue: Issue): string {
   const meaning = issue.inst instanceof z.ZodType ? issue.inst.description : undefined;
-  return meaning === undefined ? "is missing; add it" : `is missing; add it: ${lowerFirst(meaning)}`;
-}
-
-function lowerFirst(text: string): string {
-  return /^[A-Z][a-z ]/.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text;
+  return meaning === undefined ? "is missing; add it" : `is missing; add it: ${meaning}`;
 }
 
 const expectations: Record<string, readonly [wrong: string, cure: string]> = {

@@ -7,7 +7,7 @@ import type { Service, Store, System } from "./system.ts";
 export function resolveSystem(system: System, stack: Stack, unset: readonly string[]): System {
   const services = mapValues(system.services, (service, name) => resizeService(service, stack.services[name], unset));
   const data = mapValues(system.data, (store, name) => resizeStore(store, stack.services[name]));
-  const limits = mapValues(system.edge.limits, (limit, name) => ({ ...limit, ...defined(stack.limits[name]) }));
+  const limits = mapValues(system.edge.limits, (limit, name) => ({ ...limit, ...stack.limits[name] }));
   const secrets = Object.fromEntries(Object.entries(system.secrets).filter(([name]) => !unset.includes(name)));
   const domain = (text: string): string => text.replaceAll("${domain}", stack.domain);
   return {
@@ -36,7 +36,7 @@ function resizeService(
   const resized = {
     ...service,
     env: { ...service.env, ...override?.env },
-    resources: { ...service.resources, ...defined(override?.resources) },
+    resources: { ...service.resources, ...override?.resources },
     secrets: keep(service.secrets),
   };
   if (resized.kind === "job") return resized;
@@ -48,16 +48,11 @@ function resizeService(
 }
 
 function resizeStore(store: Store, override: Stack["services"][string] | undefined): Store {
-  return { ...store, resources: { ...store.resources, ...defined(override?.resources) } };
+  return { ...store, resources: { ...store.resources, ...override?.resources } };
 }
 
 function mapValues<T, U>(record: Readonly<Record<string, T>>, change: (value: T, key: string) => U): Record<string, U> {
   return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value, key)]));
-}
-
-/** An override without the fields that it leaves to the system. */
-function defined<T extends object>(fields: T | undefined): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(fields ?? {}).filter(([, value]) => value !== undefined)) as never;
 }
 
 const hostName = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;

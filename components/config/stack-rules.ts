@@ -1,5 +1,5 @@
 import { parseImageRef } from "../shared/image-ref.ts";
-import { at, type Finding, type Path } from "./findings.ts";
+import { at, keysAt, type Finding, type Path } from "./findings.ts";
 import { list, show } from "./refusals.ts";
 import type { Environment, Host, Stack } from "./stack.ts";
 import type { SystemParts } from "./system-rules.ts";
@@ -90,13 +90,19 @@ const pinLine = (stack: string, key: string, tag = "<tag>"): string =>
   `\`npm run berth -- pin ${stack} ${key}=${tag}\``;
 
 /** What a stack file says about things that only the system knows. */
-export function stackSystemRules(stack: StackParts, system: SystemParts, document: unknown, name: string): Finding[] {
+export function stackSystemRules(
+  stack: StackParts,
+  system: SystemParts,
+  documents: { readonly stack: unknown; readonly system: unknown },
+  name: string,
+): Finding[] {
+  const document = documents.system;
   const secrets = system.secrets ?? {};
   return [
-    ...imageRules(stack, document, name),
+    ...imageRules(keysAt(documents.stack, ["images"]), usedImages(document), name),
     ...overrideRules(stack, system, document),
     ...Object.keys(stack.limits ?? {}).flatMap((limit) => {
-      const known = Object.keys((at(document, ["edge", "limits"]) as object | undefined) ?? {});
+      const known = keysAt(document, ["edge", "limits"]);
       return known.includes(limit) ? [] : [{ path: ["limits", limit], message: notOf("a limit", known) }];
     }),
     ...Object.keys(stack.secretGenerations ?? {}).flatMap((secret) => {
@@ -111,17 +117,11 @@ function notOf(what: string, known: readonly string[]): string {
   return `is not ${what} of the system; ${known.length === 0 ? "remove it" : `use ${list(known, "or")}`}`;
 }
 
-function imageRules(stack: StackParts, document: unknown, name: string): Finding[] {
-  if (!stack.images) return [];
-  const used = usedImages(document);
-  const pinned = Object.keys(stack.images);
+function imageRules(pinned: readonly string[], used: readonly string[], name: string): Finding[] {
   return [
     ...used
       .filter((key) => !pinned.includes(key))
-      .map((key) => ({
-        path: ["images", key],
-        message: `is missing; run ${pinLine(name, key)}`,
-      })),
+      .map((key) => ({ path: ["images", key], message: `is missing; run ${pinLine(name, key)}` })),
     ...pinned
       .filter((key) => !used.includes(key))
       .map((key) => ({ path: ["images", key], message: `is used by nothing in the system; ${unusedCure(used)}` })),
@@ -142,9 +142,7 @@ function usedImages(document: unknown): string[] {
 }
 
 function overrideRules(stack: StackParts, system: SystemParts, document: unknown): Finding[] {
-  const names = ["services", "data"].flatMap((section) =>
-    Object.keys((at(document, [section]) as object | undefined) ?? {}),
-  );
+  const names = ["services", "data"].flatMap((section) => keysAt(document, [section]));
   return Object.entries(stack.services ?? {}).flatMap(([name, override]) => {
     const path = ["services", name];
     if (!names.includes(name)) return [{ path, message: notOf("a service or store", names) }];

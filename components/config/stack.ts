@@ -111,7 +111,7 @@ export const stackSchema = z.strictObject({
     .describe("Domain that `${domain}` stands for in the system"),
   hosts: z.array(host).min(1).describe("Machines, by SSH address"),
   registry: registry.describe("Registry that the images come from"),
-  images: z.record(imageKey, imageRef).describe("Image pins by key: `repository:tag@sha256:…`"),
+  images: z.record(imageKey, imageRef).default({}).describe("Image pins by key: `repository:tag@sha256:…`"),
   services: z.record(label, override).default({}).describe("Sizes that differ from the system's, by service or store"),
   limits: z.record(label, limitOverride).default({}).describe("Rate limits that differ from the system's, by name"),
   secretGenerations: z

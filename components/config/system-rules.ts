@@ -1,7 +1,6 @@
-import { bytes } from "../shared/size.ts";
-import { at, type Finding, type Path } from "./findings.ts";
+import { keysAt, type Finding, type Path } from "./findings.ts";
 import { list, show } from "./refusals.ts";
-import type { RedisStore, Resources, Service, System } from "./system.ts";
+import type { Service, System } from "./system.ts";
 
 /*
  * Rules across the fields of a system. They see what is left when refused parts are taken out, and every name that
@@ -11,7 +10,7 @@ import type { RedisStore, Resources, Service, System } from "./system.ts";
 export type SystemParts = Partial<System>;
 
 export function systemRules(system: SystemParts, document: unknown): Finding[] {
-  const declared = (section: Path): string[] => Object.keys((at(document, section) as object | undefined) ?? {});
+  const declared = (section: Path): string[] => keysAt(document, section);
   const names: Names = {
     services: declared(["services"]),
     data: declared(["data"]),
@@ -63,7 +62,6 @@ function serviceRules(path: Path, name: string, service: Service, system: System
       .map((store) => ({ path: [...path, "connections", store], message: notA("a store", store, names.data) })),
     ...dependencyRules([...path, "dependsOn"], name, service, names),
     ...variableRules(path, service),
-    ...reservationRules([...path, "resources"], service.resources),
   ];
   if (names.data.includes(name)) {
     const message = "has the name of a store; names within a system resolve to one thing, rename one of them";
@@ -123,20 +121,6 @@ function variableRules(path: Path, service: Service): Finding[] {
   return [...twice, ...shadowed];
 }
 
-function reservationRules(path: Path, resources: Resources): Finding[] {
-  const { memory, reserveMemory, cpus, reserveCpus } = resources;
-  const findings: Finding[] = [];
-  if (reserveMemory !== undefined && bytes(reserveMemory) > bytes(memory)) {
-    const message = `is above the limit, got ${show(reserveMemory)} of ${show(memory)}; write ${memory} or less`;
-    findings.push({ path: [...path, "reserveMemory"], message });
-  }
-  if (reserveCpus !== undefined && reserveCpus > cpus) {
-    const message = `is above the limit, got ${reserveCpus} of ${cpus}; write ${cpus} or less`;
-    findings.push({ path: [...path, "reserveCpus"], message });
-  }
-  return findings;
-}
-
 /** Each circle of `dependsOn`, reported once, at the service whose name comes first. */
 function circles(system: SystemParts): Finding[] {
   const edges = new Map(services(system).map(([name, service]) => [name, service.dependsOn]));
@@ -169,9 +153,7 @@ function* findCircles(edges: ReadonlyMap<string, readonly string[]>): Generator<
 function storeRules(system: SystemParts, names: Names): Finding[] {
   return stores(system).flatMap(([name, store]) => [
     ...unknownNames(["data", name, "networks"], store.networks, names.networks, "a network"),
-    ...reservationRules(["data", name, "resources"], store.resources),
     ...passwordRules(["data", name, "passwordSecret"], store.passwordSecret, system, names),
-    ...(store.kind === "redis" ? redisRules(["data", name], store) : []),
   ]);
 }
 
@@ -180,14 +162,6 @@ function passwordRules(path: Path, secret: string, system: SystemParts, names: N
   const kind = system.secrets?.[secret]?.kind;
   if (kind === undefined || kind === "generated") return [];
   return [{ path, message: `is not a generated secret, got ${show(secret)} (${kind}); declare one of kind generated` }];
-}
-
-function redisRules(path: Path, store: RedisStore): Finding[] {
-  if (bytes(store.maxmemory) < bytes(store.resources.memory)) return [];
-  const message =
-    `is not below the memory limit, got ${show(store.maxmemory)} of ${show(store.resources.memory)}; ` +
-    "write about three quarters of the limit: Redis needs the rest for itself and for rewriting its file";
-  return [{ path: [...path, "maxmemory"], message }];
 }
 
 /** Names of other secrets in a template, in order. */
@@ -229,11 +203,13 @@ function routeRules(system: SystemParts, names: Names): Finding[] {
     const paths = new Set<string>();
     site.routes.forEach((route, r) => {
       const path = ["edge", "sites", s, "routes", r];
-      if (paths.has(route.path)) {
+      // As nginx is told: `/api` and `/api/` are one prefix.
+      const prefix = route.path.replace(/\/+$/, "");
+      if (paths.has(prefix)) {
         const message = `is routed twice on this host, got ${show(route.path)}; keep one of the routes`;
         findings.push({ path: [...path, "path"], message });
       }
-      paths.add(route.path);
+      paths.add(prefix);
       if (route.limit !== undefined && !names.limits.includes(route.limit)) {
         findings.push({ path: [...path, "limit"], message: notA("a limit", route.limit, names.limits) });
       }

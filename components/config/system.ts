@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { durationPattern, type Duration } from "../shared/duration.ts";
-import { sizePattern, type Size } from "../shared/size.ts";
+import { durationPattern, milliseconds, type Duration } from "../shared/duration.ts";
+import { bytes, sizePattern, type Size } from "../shared/size.ts";
 import { refuse } from "./refusals.ts";
 
 /*
@@ -8,14 +8,16 @@ import { refuse } from "./refusals.ts";
  * Types are inferred from these schemas; docs/configuration.md is generated from their descriptions and defaults.
  */
 
+// Docker takes a length of nothing for "not given" and puts its own default there.
 export const duration = z
-  .custom<Duration>((v) => typeof v === "string" && durationPattern.test(v), {
-    error: refuse("is not a duration", 'write a number, a blank and a unit, for example "30 seconds"'),
+  .custom<Duration>((v) => typeof v === "string" && durationPattern.test(v) && milliseconds(v as Duration) > 0, {
+    error: refuse("is not a duration", 'write a number above 0, a blank and a unit, for example "30 seconds"'),
   })
   .meta({ type: "string", title: "duration", pattern: durationPattern.source });
+// A limit of nothing is no limit.
 export const size = z
-  .custom<Size>((v) => typeof v === "string" && sizePattern.test(v), {
-    error: refuse("is not a size", 'write a number, a blank and KB, MB or GB, for example "512 MB"'),
+  .custom<Size>((v) => typeof v === "string" && sizePattern.test(v) && bytes(v as Size) > 0, {
+    error: refuse("is not a size", 'write a number above 0, a blank and KB, MB or GB, for example "512 MB"'),
   })
   .meta({ type: "string", title: "size", pattern: sizePattern.source });
 /** A DNS label: names services, networks, stores and hosts. */

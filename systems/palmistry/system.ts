@@ -40,8 +40,19 @@ const headers = {
   "X-Frame-Options": "DENY",
   "X-Content-Type-Options": "nosniff",
   "X-XSS-Protection": "1; mode=block",
-  "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'",
 };
+// Next puts its data and styles into the page itself.
+const sitePolicy = [
+  "default-src 'self'",
+  "script-src 'self' 'unsafe-inline'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data: blob:",
+  "connect-src 'self' wss://${domain} https://api.${domain}",
+  "object-src 'none'",
+  "base-uri 'self'",
+  "form-action 'self'",
+  "frame-ancestors 'none'",
+].join("; ");
 
 export default defineSystem({
   name: "palmistry",
@@ -108,7 +119,7 @@ export default defineSystem({
       passwordSecret: "POSTGRES_PASSWORD",
       networks: ["data"],
       resources: { memory: "1 GB", cpus: 2 },
-      maxConnections: 400,
+      maxConnections: 500,
     },
     // Sessions and job queues live here, so it must never evict: the cache shares it only while it is small.
     redis: {
@@ -144,7 +155,7 @@ export default defineSystem({
     sites: [
       {
         host: "${domain}",
-        headers,
+        headers: { ...headers, "Content-Security-Policy": sitePolicy },
         routes: [
           { path: "/api/", service: "api", limit: "api", bodySize: uploadSize },
           { path: "/api/ws", service: "api", websocket: true },
@@ -154,7 +165,7 @@ export default defineSystem({
       },
       {
         host: "api.${domain}",
-        headers,
+        headers: { ...headers, "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'" },
         routes: [
           { path: "/", service: "api", limit: "api", bodySize: uploadSize },
           { path: "/api/ws", service: "api", websocket: true },

@@ -1,0 +1,348 @@
+import assert from "node:assert/strict";
+import { problemsOf } from "../support/problems.ts";
+import { sampleHostKey, sampleImages, sampleRaw } from "../support/sample-config.ts";
+
+/* Bad stack files and what is said about them: nothing less, nothing more. */
+
+const digest = `sha256:${"1".repeat(64)}`;
+const host = { name: "vm-1", address: "198.18.0.1", hostKey: sampleHostKey, labels: { edge: "true" } };
+const acme = { email: "ops@palmistry.com", agreeToTerms: true };
+/** What staging and production take where the sample has what only the local environment takes. */
+const remote = {
+  "berth:environment": "staging",
+  "berth:hosts": [host],
+  "berth:acme": acme,
+};
+
+const { api: _, ...withoutApi } = sampleImages;
+const unpinned = ["api", "edge", "frontend", "postgres", "redis", "worker"].map(
+  (key) => `berth:images.${key}: is missing; run \`npm run berth -- pin local ${key}=<tag>\``,
+);
+
+const cases: [title: string, changes: Record<string, unknown>, problems: string[]][] = [
+  [
+    "nothing at all",
+    Object.fromEntries(Object.keys(sampleRaw().values).map((key) => [key, undefined])),
+    [
+      "berth:acme: is missing; add it: Certificate authority",
+      "berth:cloudflare: is missing; add it: Cloudflare zone, or `none`",
+      "berth:domain: is missing; add it: Domain that `${domain}` stands for in the system",
+      "berth:environment: is missing; write local, staging or production",
+      "berth:hosts: is missing; add it: Machines, by SSH address",
+      ...unpinned,
+      "berth:registry: is missing; add it: Registry that the images come from",
+      "berth:system: is missing; add it: System that runs here: a folder under systems/",
+      "palmistry:OPENAI_API_KEY: is missing; run `pulumi config set --secret palmistry:OPENAI_API_KEY --stack local`",
+    ],
+  ],
+  [
+    "an unknown key",
+    { "berth:regsitry": "x" },
+    [
+      "berth:regsitry: is not a known key; use system, environment, domain, hosts, registry, images, services, limits, " +
+        "secretGenerations, acme, cloudflare, encryptNetworks or convergenceSlack",
+    ],
+  ],
+  [
+    "an unknown key in a host",
+    { "berth:hosts": [{ ...host, adress: "vm" }] },
+    ["berth:hosts[0].adress: is not a known key; use name, address, port, user, hostKey, publicAddress or labels"],
+  ],
+  [
+    "an unknown key in a choice between mappings",
+    { "berth:cloudflare": { zoneId: "0".repeat(32), proxy: true } },
+    ["berth:cloudflare.proxy: is not a known key; use zoneId or proxied"],
+  ],
+  [
+    "neither of two forms",
+    { "berth:cloudflare": "off" },
+    ['berth:cloudflare: is not a zone, got "off"; write none, or zoneId and proxied below it'],
+  ],
+  [
+    "a zone id of another form",
+    { "berth:cloudflare": { zoneId: "abc" } },
+    [
+      `berth:cloudflare.zoneId: is not a zone id, got "abc"; copy its 32 hexadecimal digits from the zone's overview page`,
+    ],
+  ],
+  [
+    "a word that is none of the choices",
+    { "berth:environment": "prod" },
+    ['berth:environment: is not one of the choices, got "prod"; write local, staging or production'],
+  ],
+  [
+    "a domain with a scheme",
+    { "berth:domain": "https://palmistry.com" },
+    ['berth:domain: is not a domain name, got "https://palmistry.com"; write for example palmistry.com'],
+  ],
+  [
+    "text that only looks like a mapping",
+    { "berth:registry": "{address" },
+    ['berth:registry: is not a mapping, got "{address"; write keys and values'],
+  ],
+  [
+    "a list where a mapping belongs",
+    { "berth:images": "[]" },
+    ["berth:images: is not a mapping, got an empty list; write keys and values", ...unpinned],
+  ],
+  ["no hosts", { "berth:hosts": [] }, ["berth:hosts: is empty, got an empty list; write at least one"]],
+  [
+    "a name in capitals",
+    { "berth:hosts": [{ ...host, name: "VM_1" }] },
+    [
+      'berth:hosts[0].name: is not a name, got "VM_1"; use lower-case letters, digits and hyphens, a letter first, ' +
+        "at most 30 characters",
+    ],
+  ],
+  [
+    "ports out of range",
+    {
+      "berth:hosts": [
+        { ...host, port: 0 },
+        { ...host, name: "vm-2", address: "vm-2", port: 65536 },
+      ],
+    },
+    [
+      "berth:hosts[0].port: is out of range, got 0; use a port from 1 to 65535",
+      "berth:hosts[1].port: is out of range, got 65536; use a port from 1 to 65535",
+    ],
+  ],
+  [
+    "a port as text",
+    { "berth:hosts": [{ ...host, port: "22" }] },
+    ['berth:hosts[0].port: is not a number, got "22"; write a number without quotes'],
+  ],
+  [
+    "a port between two ports",
+    { "berth:hosts": [{ ...host, port: 22.5 }] },
+    ["berth:hosts[0].port: is not a whole number, got 22.5; write a whole number"],
+  ],
+  [
+    "a label that is no text",
+    { "berth:hosts": [{ ...host, labels: { edge: true } }] },
+    [
+      'berth:hosts: has no edge; give at least one host the label `edge: "true"`',
+      "berth:hosts[0].labels.edge: is not text, got true; write text, in quotes if it looks like a number",
+    ],
+  ],
+  [
+    "a host key of another form",
+    { "berth:hosts": [{ ...host, hostKey: "SHA256:abc" }] },
+    [
+      'berth:hosts[0].hostKey: is not a public host key, got "SHA256:abc"; paste the line that ' +
+        "`npm run berth -- host-key <address>` prints",
+    ],
+  ],
+  [
+    "an address with a user",
+    { "berth:hosts": [{ ...host, address: "root@vm" }] },
+    ['berth:hosts[0].address: is not an address, got "root@vm"; write a host name or an IP, without a user or port'],
+  ],
+  [
+    "two hosts of one name",
+    { "berth:hosts": [host, { ...host, address: "vm-2" }] },
+    ['berth:hosts[1].name: is the name of another host, got "vm-1"; every host is listed once'],
+  ],
+  [
+    "two hosts at one address and port",
+    { "berth:hosts": [host, { ...host, name: "vm-2" }] },
+    ['berth:hosts[1].address: is the address and port of another host, got "198.18.0.1:22"; every host is listed once'],
+  ],
+  [
+    "the same mistake behind a refused entry",
+    { "berth:hosts": [{ name: "vm-0" }, host, { ...host, address: "vm-2" }] },
+    [
+      "berth:hosts[0].address: is missing; add it: Address that SSH dials, a name or an IP",
+      'berth:hosts[2].name: is the name of another host, got "vm-1"; every host is listed once',
+    ],
+  ],
+  [
+    "no host with an edge",
+    { "berth:hosts": [{ ...host, labels: {} }] },
+    ['berth:hosts: has no edge; give at least one host the label `edge: "true"`'],
+  ],
+  [
+    "no host key outside the local environment",
+    { ...remote, "berth:hosts": [{ ...host, hostKey: undefined, port: 2222 }] },
+    [
+      "berth:hosts[0].hostKey: is missing; run `npm run berth -- host-key 198.18.0.1:2222` and paste the line it prints",
+    ],
+  ],
+  [
+    "placeholders outside the local environment",
+    {
+      ...remote,
+      "berth:hosts": [{ ...host, address: "192.0.2.10", hostKey: undefined, publicAddress: "203.0.113.1" }],
+      "berth:acme": { ...acme, email: "ops@example.com" },
+      "berth:registry": { address: "registry.example.com:5000/acme" },
+    },
+    [
+      'berth:acme.email: is an address for documentation, got "ops@example.com"; write one that is read',
+      'berth:hosts[0].address: is an address for documentation, got "192.0.2.10"; write the address of your machine',
+      "berth:hosts[0].hostKey: is missing; run `npm run berth -- host-key <address>` and paste the line it prints",
+      'berth:hosts[0].publicAddress: is an address for documentation, got "203.0.113.1"; write what visitors reach',
+      'berth:registry.address: is an address for documentation, got "registry.example.com:5000/acme"; write your registry\'s',
+    ],
+  ],
+  [
+    "terms that are not accepted",
+    { "berth:acme": { ...acme, agreeToTerms: false } },
+    ["berth:acme.agreeToTerms: is not accepted, got false; read the authority's terms and write true"],
+  ],
+  [
+    "an ACME directory without TLS",
+    { "berth:acme": { ...acme, directory: "http://acme.test" } },
+    [`berth:acme.directory: is not an https address, got "http://acme.test"; write the directory's full address`],
+  ],
+  [
+    "a CA that is no certificate",
+    { "berth:registry": { address: "r.test", ca: "ca.pem" } },
+    [
+      'berth:registry.ca: is not a certificate, got "ca.pem"; paste it from BEGIN CERTIFICATE to END CERTIFICATE, ' +
+        "lines kept with `|`",
+    ],
+  ],
+  [
+    "an image that is none",
+    { "berth:images": { ...sampleImages, api: "https://r.test/api:1" } },
+    [
+      'berth:images.api: is not an image reference, got "https://r.test/api:1"; write ' +
+        "repository:tag@sha256:<64 hexadecimal digits>, without https://",
+    ],
+  ],
+  [
+    "latest, or no version, locally",
+    { "berth:images": { ...sampleImages, api: "r.test/api:latest", worker: "r.test/worker" } },
+    [
+      'berth:images.api: does not say which version, got "r.test/api:latest"; write r.test/api:<tag>',
+      'berth:images.worker: does not say which version, got "r.test/worker"; write r.test/worker:<tag>',
+    ],
+  ],
+  [
+    "floating tags outside the local environment",
+    {
+      ...remote,
+      "berth:images": { ...sampleImages, api: "r.test/api:1.0.0", worker: "r.test/worker:latest" },
+    },
+    [
+      'berth:images.api: is a floating tag, got "r.test/api:1.0.0"; run `npm run berth -- pin local api=1.0.0`',
+      'berth:images.worker: does not say which version, got "r.test/worker:latest"; ' +
+        "run `npm run berth -- pin local worker=<tag>`",
+    ],
+  ],
+  [
+    "pins that are missing or unused",
+    { "berth:images": { ...withoutApi, cache: `r.test/x@${digest}` } },
+    [
+      "berth:images.api: is missing; run `npm run berth -- pin local api=<tag>`",
+      "berth:images.cache: is used by nothing in the system; remove it, or use api, frontend, worker, postgres, redis or edge",
+    ],
+  ],
+  [
+    "overrides of what is not there",
+    {
+      "berth:services": { apu: { replicas: 1 } },
+      "berth:limits": { apu: { burst: 1 } },
+      "berth:secretGenerations": { SECRET: 2, OPENAI_API_KEY: 2 },
+    },
+    [
+      "berth:limits.apu: is not a limit of the system; use api",
+      "berth:secretGenerations.OPENAI_API_KEY: is not a generated secret of the system; use SECRET_KEY, JWT_SECRET, " +
+        "POSTGRES_PASSWORD or REDIS_PASSWORD",
+      "berth:secretGenerations.SECRET: is not a generated secret of the system; use SECRET_KEY, JWT_SECRET, " +
+        "POSTGRES_PASSWORD or REDIS_PASSWORD",
+      "berth:services.apu: is not a service or store of the system; use migrate, api, frontend, worker, postgres or redis",
+    ],
+  ],
+  [
+    "overrides that do not apply",
+    {
+      "berth:services": {
+        migrate: { replicas: 2 },
+        redis: { replicas: 3, env: { A: "b" } },
+        postgres: { replicas: 1 },
+      },
+    },
+    [
+      "berth:services.migrate.replicas: does not apply to a job; remove it",
+      "berth:services.postgres.replicas: does not apply to a postgres; remove it",
+      "berth:services.redis.env: does not apply to a redis; remove it",
+      "berth:services.redis.replicas: does not apply to a redis; remove it",
+    ],
+  ],
+  [
+    "a reservation above the limit that the stack sets",
+    { "berth:services": { api: { resources: { reserveMemory: "1 GB" } } } },
+    ['berth:services.api.resources.reserveMemory: is above the limit, got "1 GB" of "512 MB"; write "512 MB" or less'],
+  ],
+  [
+    "a negative count and a rate of another form",
+    {
+      "berth:services": { api: { replicas: -1 } },
+      "berth:limits": { api: { rate: "10/s" } },
+    },
+    [
+      'berth:limits.api.rate: is not a rate, got "10/s"; write for example "10 r/s" or "100 r/m"',
+      "berth:services.api.replicas: is too small, got -1; write 0 or more",
+    ],
+  ],
+  [
+    "a duration of nothing",
+    { "berth:convergenceSlack": "0 seconds" },
+    [
+      'berth:convergenceSlack: is not a duration, got "0 seconds"; write a number above 0, a blank and a unit, ' +
+        'for example "30 seconds"',
+    ],
+  ],
+  [
+    "mistakes of every kind at once",
+    {
+      "berth:environment": "staging",
+      "berth:colour": "blue",
+      "berth:hosts": [{ name: "vm-1", address: "vm-1", port: 99999 }, host, host],
+      "berth:images": { ...sampleImages, api: "r.test/api:1.0.0", redis: 7 },
+      "palmistry:OPENAI_API_KEY": undefined,
+    },
+    [
+      "berth:colour: is not a known key; use system, environment, domain, hosts, registry, images, services, limits, " +
+        "secretGenerations, acme, cloudflare, encryptNetworks or convergenceSlack",
+      "berth:hosts[0].hostKey: is missing; run `npm run berth -- host-key vm-1` and paste the line it prints",
+      "berth:hosts[0].port: is out of range, got 99999; use a port from 1 to 65535",
+      'berth:hosts[1].name: is the name of another host, got "vm-1"; every host is listed once',
+      'berth:hosts[2].address: is the address and port of another host, got "198.18.0.1:22"; every host is listed once',
+      'berth:hosts[2].name: is the name of another host, got "vm-1"; every host is listed once',
+      'berth:images.api: is a floating tag, got "r.test/api:1.0.0"; run `npm run berth -- pin local api=1.0.0`',
+      "berth:images.redis: is not text, got 7; write text, in quotes if it looks like a number",
+      "palmistry:OPENAI_API_KEY: is missing; run `pulumi config set --secret palmistry:OPENAI_API_KEY --stack local`",
+    ],
+  ],
+];
+
+describe("a stack file", () => {
+  it("is taken when nothing is wrong with it", () => {
+    assert.deepEqual(problemsOf(sampleRaw()), []);
+    assert.deepEqual(problemsOf(sampleRaw(remote)), []);
+  });
+
+  for (const [title, changes, problems] of cases) {
+    it(`rejects ${title}`, () => {
+      assert.deepEqual(problemsOf(sampleRaw(changes)), problems);
+    });
+  }
+
+  it("names the systems that there are when it names another", () => {
+    const raw = {
+      ...sampleRaw({ "berth:system": "palmystry" }),
+      system: undefined,
+      knownSystems: ["chat", "palmistry"],
+    };
+    assert.deepEqual(problemsOf(raw), [
+      'berth:system: is not a system, got "palmystry"; use chat or palmistry, or add systems/palmystry/system.ts',
+    ]);
+  });
+
+  it("ignores what is not in its namespaces", () => {
+    const others = { "pulumi:disable-default-providers": "[]", "aws:region": "x", "other:KEY": "y" };
+    assert.deepEqual(problemsOf(sampleRaw(others)), []);
+  });
+});

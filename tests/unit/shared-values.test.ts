@@ -1,0 +1,185 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { dockerDuration, durationPattern, milliseconds, type Duration } from "../../components/shared/duration.ts";
+import { ConfigError } from "../../components/shared/errors.ts";
+import { imageRefPattern, parseImageRef } from "../../components/shared/image-ref.ts";
+import { maxNameLength, physicalName } from "../../components/shared/naming.ts";
+import { commandLine, quote } from "../../components/shared/shell.ts";
+import { bytes, sizePattern, type Size } from "../../components/shared/size.ts";
+import { execFileSync } from "node:child_process";
+
+const digest = `sha256:${"0a".repeat(32)}`;
+
+describe("duration", () => {
+  const lengths: [Duration, number, string][] = [
+    ["0 seconds", 0, "0s"],
+    ["500 ms", 500, "500ms"],
+    ["1 second", 1000, "1s"],
+    ["1.5 seconds", 1500, "1s500ms"],
+    ["90 seconds", 90_000, "1m30s"],
+    ["1 minute", 60_000, "1m"],
+    ["5 minutes", 300_000, "5m"],
+    ["1.5 hours", 5_400_000, "1h30m"],
+    ["36 hours", 129_600_000, "36h"],
+  ];
+  for (const [text, ms, docker] of lengths) {
+    it(`reads ${text} and prints it as Docker does`, () => {
+      assert.equal(milliseconds(text), ms);
+      assert.equal(dockerDuration(text), docker);
+    });
+  }
+
+  for (const text of ["", "1", "1s", "1  second", "-1 seconds", "1 day", "1e3 ms", " 1 ms", "1 ms ", ". ms"]) {
+    it(`rejects ${JSON.stringify(text)}`, () => {
+      assert.equal(durationPattern.test(text), false);
+      assert.throws(() => milliseconds(text as Duration), /not a duration/);
+    });
+  }
+
+  it("keeps the length in Docker's form, whatever the unit", () => {
+    const unit = fc.constantFrom("ms", "seconds", "minutes", "hours");
+    fc.assert(
+      fc.property(fc.nat({ max: 100_000 }), unit, (count, name) => {
+        const text = `${count} ${name}` as Duration;
+        assert.equal(goDuration(dockerDuration(text)), milliseconds(text));
+      }),
+    );
+  });
+});
+
+/** Milliseconds of a duration as Go prints it. */
+function goDuration(text: string): number {
+  const per = { h: 36e5, m: 6e4, s: 1e3, ms: 1 };
+  const parts = [...text.matchAll(/(\d+)(ms|h|m|s)/g)];
+  return parts.reduce((sum, [, count, unit]) => sum + Number(count) * per[unit as keyof typeof per], 0);
+}
+
+describe("size", () => {
+  const sizes: [Size, number][] = [
+    ["1 KB", 1024],
+    ["0.5 MB", 524_288],
+    ["512 MB", 536_870_912],
+    ["1.5 GB", 1_610_612_736],
+  ];
+  for (const [text, count] of sizes) {
+    it(`reads ${text}`, () => {
+      assert.equal(bytes(text), count);
+    });
+  }
+
+  it("takes exactly what its pattern takes", () => {
+    const near = fc.stringMatching(/^\d{0,3}\.?\d{0,2} ?(B|KB|MB|GB|TB|mb)?$/);
+    fc.assert(
+      fc.property(near, (text) => {
+        const takes = sizePattern.test(text);
+        if (takes) assert.ok(bytes(text as Size) >= 0);
+        else assert.throws(() => bytes(text as Size), /not a size/);
+      }),
+    );
+  });
+});
+
+describe("image reference", () => {
+  const references: [string, { repository: string; tag?: string; digest?: string }][] = [
+    ["nginx", { repository: "nginx" }],
+    ["nginx:1.30", { repository: "nginx", tag: "1.30" }],
+    ["localhost:5000/api", { repository: "localhost:5000/api" }],
+    ["localhost:5000/api:1.0.0", { repository: "localhost:5000/api", tag: "1.0.0" }],
+    [`ghcr.io/acme/api@${digest}`, { repository: "ghcr.io/acme/api", digest }],
+    [`ghcr.io/acme/web/api:1.0.0-rc_1@${digest}`, { repository: "ghcr.io/acme/web/api", tag: "1.0.0-rc_1", digest }],
+  ];
+  for (const [ref, parts] of references) {
+    it(`takes ${ref} apart`, () => {
+      assert.deepEqual(parseImageRef(ref), { ref, ...parts });
+    });
+  }
+
+  const wrong = [
+    "",
+    "Api:1",
+    "api:",
+    ":1",
+    "api@sha256:12",
+    `api@sha512:${"0".repeat(64)}`,
+    `api@${digest.toUpperCase()}`,
+    "https://ghcr.io/acme/api:1",
+    "acme//api",
+    "api:1 ",
+    `api:${"t".repeat(129)}`,
+    "api:-1",
+  ];
+  for (const ref of wrong) {
+    it(`rejects ${JSON.stringify(ref.slice(0, 40))}`, () => {
+      assert.equal(imageRefPattern.test(ref), false);
+      assert.throws(() => parseImageRef(ref), /not an image reference/);
+    });
+  }
+
+  it("puts together what it took apart", () => {
+    const component = fc.stringMatching(/^[a-z0-9]{1,8}([._-][a-z0-9]{1,8})?$/);
+    const repository = fc.array(component, { minLength: 1, maxLength: 4 }).map((parts) => parts.join("/"));
+    const tag = fc.option(fc.stringMatching(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,20}$/), { nil: undefined });
+    const sha = fc.option(fc.stringMatching(/^[0-9a-f]{64}$/), { nil: undefined });
+    fc.assert(
+      fc.property(repository, tag, sha, (name, version, hex) => {
+        const pinned = hex === undefined ? undefined : `sha256:${hex}`;
+        const ref = [name, version && `:${version}`, pinned && `@${pinned}`].join("");
+        const parts = parseImageRef(ref);
+        assert.deepEqual([parts.repository, parts.tag, parts.digest], [name, version, pinned]);
+      }),
+    );
+  });
+});
+
+describe("physical name", () => {
+  it("joins the system and the thing", () => {
+    assert.equal(physicalName("palmistry", "api"), "palmistry-api");
+  });
+
+  it("has room for the longest names that a configuration may hold", () => {
+    assert.equal(physicalName("s".repeat(30), "t".repeat(30)).length, 61);
+    assert.throws(() => physicalName("s".repeat(30), "t".repeat(33)), new RegExp(`more than ${maxNameLength}`));
+  });
+});
+
+describe("quote", () => {
+  it("gives any text to a shell as one word", () => {
+    const words = fc.array(
+      fc.string({ unit: "grapheme" }).filter((word) => !word.includes("\0")),
+      { maxLength: 4 },
+    );
+    fc.assert(
+      fc.property(words, (argv) => {
+        const script = `printf '%s\\0' ${commandLine([...argv, "end"])}`;
+        const output = execFileSync("sh", ["-c", script], { encoding: "utf8" });
+        assert.deepEqual(output.split("\0").slice(0, -1), [...argv, "end"]);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it("quotes what needs no quotes too, so that equal text is always spelled alike", () => {
+    assert.equal(quote("a'b"), "'a'\\''b'");
+    assert.equal(quote("plain"), "'plain'");
+  });
+});
+
+describe("ConfigError", () => {
+  it("lists problems by path, list entries in their order", () => {
+    const problem = (path: string) => ({ path, message: "is wrong" });
+    const error = new ConfigError([problem("b:x[10].a"), problem("b:x[9].a"), problem("a:z")], 'stack "s"');
+    assert.equal(
+      error.message,
+      ['stack "s" has 3 problems:', "  - a:z: is wrong", "  - b:x[9].a: is wrong", "  - b:x[10].a: is wrong"].join(
+        "\n",
+      ),
+    );
+  });
+
+  it("counts a single problem as one", () => {
+    assert.match(
+      new ConfigError([{ path: "p", message: "m" }]).message,
+      /^the configuration has 1 problem:\n {2}- p: m$/,
+    );
+  });
+});
