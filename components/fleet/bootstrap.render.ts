@@ -1,0 +1,221 @@
+import type { Host, Registry } from "../config/stack.ts";
+import { quote } from "../shared/shell.ts";
+import { newer, place, renderScript } from "./script.ts";
+
+/** Room for packages, their downloads and the first images. */
+const diskMegabytes = 2048;
+/** Longest wait for a package manager that runs already: cloud images update themselves at their first boot. */
+const lockSeconds = 300;
+
+/**
+ * sshd as berth relies on it: keys only, and room for many dials at once, since every command on a host dials anew
+ * and the docker provider opens a session for each of its connections. Runs before everything else.
+ */
+export function renderAccess(host: Pick<Host, "name" | "user">): string {
+  const settings = [
+    "PasswordAuthentication no",
+    "KbdInteractiveAuthentication no",
+    // A host that is reached as another user may refuse root altogether: nothing is loosened there.
+    ...(host.user === "root" ? ["PermitRootLogin prohibit-password"] : []),
+    "MaxStartups 100:30:200",
+    "MaxSessions 100",
+  ];
+  return renderScript({
+    host: host.name,
+    concern: "access",
+    body: `
+config=/etc/ssh/sshd_config.d/00-berth.conf
+pid=/run/sshd.pid
+
+${place}
+
+${newer}
+
+main() {
+  place "$config" <<'END'
+# Managed by berth. The first value of a setting counts, hence the name of this file.
+${settings.join("\n")}
+END
+  if ! complaint=$(sshd -t 2>&1); then
+    rm "$config"
+    refuse "sshd refuses its configuration, got \\"$complaint\\"; put /etc/ssh in order, nothing was changed"
+  fi
+  for setting in 'passwordauthentication no' 'maxsessions 100'; do
+    sshd -T | grep -qx "$setting" ||
+      refuse 'sshd does not read /etc/ssh/sshd_config.d; put "Include /etc/ssh/sshd_config.d/*.conf" at the top of /etc/ssh/sshd_config'
+  done
+  # sshd writes its process id anew when it reads its configuration; an older one means an older configuration.
+  if [ "$placed" = changed ] || newer "$config" "$pid"; then
+    reload
+  fi
+}
+
+reload() {
+  if [ ! -e "$pid" ]; then
+    systemctl reload ssh
+  else
+    before=$(stat -c %y "$pid")
+    systemctl reload ssh
+    # While it reads, nobody can connect. The next command dials as soon as this one is done.
+    deadline=$(($(date +%s) + 10))
+    until [ -e "$pid" ] && [ "$(stat -c %y "$pid")" != "$before" ]; do
+      [ "$(date +%s)" -lt "$deadline" ] || refuse 'sshd did not come back within 10 seconds; see journalctl -u ssh'
+      sleep 0.1
+    done
+  fi
+  echo 'changed: sshd reloaded'
+}
+`,
+  });
+}
+
+export interface EngineArgs {
+  readonly host: Pick<Host, "name" | "user">;
+  /** The edge runs here: certificates are issued on the host. */
+  readonly edge: boolean;
+  readonly registry: Registry;
+}
+
+/**
+ * Packages, Docker's configuration and Docker itself. The configuration comes first, so that the daemon starts with
+ * it as soon as it is installed.
+ */
+export function renderEngine({ host, edge, registry }: EngineArgs): string {
+  const packages = ["apparmor", "ca-certificates", "iproute2", "iptables", ...(edge ? ["certbot", "openssl"] : [])];
+  return renderScript({
+    host: host.name,
+    concern: "engine",
+    body: `
+config=/etc/docker/daemon.json
+
+${place}
+
+${newer}
+
+main() {
+  wanted=${quote(packages.join(" "))}
+  # shellcheck disable=SC1091
+  system=$(. /etc/os-release && echo "$ID $VERSION_ID")
+  case "$system" in
+    'debian 12' | 'ubuntu 22.04' | 'ubuntu 24.04') engine='docker.io' ;;
+    'debian 13') engine='docker.io docker-cli' ;;
+    *) refuse "the operating system is not supported, got $system; use Debian 12 or 13 or Ubuntu 22.04 or 24.04" ;;
+  esac
+  present=$(dpkg-query --show --showformat '\${db:Status-Status}:\${Package} ')
+  # Docker's own packages exclude the distribution's and do as well.
+  installed docker-ce || wanted="$wanted $engine"
+
+  configure
+  install_packages
+  start
+${host.user === "root" ? "" : `  admit ${quote(host.user)}\n`}}
+
+configure() {
+  mine=/var/lib/berth/owns-daemon.json
+  if [ ! -e "$mine" ]; then
+    [ ! -e "$config" ] ||
+      refuse "$config is there already and would be replaced; move it away, and Docker's data to /var/lib/docker if it names another place"
+    mkdir -p "$(dirname "$mine")"
+    : >"$mine"
+  fi
+  place "$config" <<'END'
+${JSON.stringify(daemonConfig, undefined, 2)}
+END
+${placeRegistryCa(registry)}}
+
+${packageFunctions.trim()}
+
+start() {
+  systemctl enable --quiet docker
+  if ! systemctl is-active --quiet docker; then
+    systemctl start docker
+    echo 'changed: Docker started'
+  elif newer "$config" /run/docker.pid; then
+    running=$(docker ps --quiet | wc -l)
+    [ "$running" -eq 0 ] ||
+      refuse "Docker must restart to read $config, which stops $running containers; run \\"systemctl restart docker\\" on the host when that does no harm, then pulumi up again"
+    systemctl restart docker
+    echo 'changed: Docker restarted'
+  fi
+}
+${host.user === "root" ? "" : admitFunction}`,
+  });
+}
+
+/**
+ * Logs are rotated for every container; without limits one chatty service fills the disk. Live restore stays off:
+ * swarm mode excludes it.
+ */
+const daemonConfig = {
+  "log-driver": "json-file",
+  "log-opts": { "max-size": "10m", "max-file": "3" },
+  "default-ulimits": { nofile: { Name: "nofile", Soft: 65536, Hard: 65536 } },
+  "live-restore": false,
+};
+
+/** Docker reads this directory at every pull, so nothing has to be restarted. */
+function placeRegistryCa(registry: Registry): string {
+  if (registry.ca === undefined) return "";
+  const [address] = registry.address.split("/");
+  return `  place ${quote(`/etc/docker/certs.d/${address ?? ""}/ca.crt`)} <<'END'
+${registry.ca.trim()}
+END
+`;
+}
+
+/** Access to Docker equals root; the user has that by sudo already, and Docker over SSH has no place for sudo. */
+const admitFunction = `
+admit() {
+  if id -nG "$1" | tr ' ' '\\n' | grep -qx docker; then
+    echo "unchanged: $1 may use Docker"
+  else
+    usermod --append --groups docker "$1"
+    echo "changed: $1 may use Docker"
+  fi
+}
+`;
+
+const packageFunctions = `
+installed() {
+  case " $present" in *" installed:$1 "*) ;; *) return 1 ;; esac
+}
+
+# Runs a package command, again while another package manager holds its lock.
+package_command() {
+  deadline=$(($(date +%s) + ${lockSeconds}))
+  until said=$("$@" 2>&1); do
+    case "$said" in
+      *'Could not get lock'* | *'lock was locked by another process'*) ;;
+      *) refuse "$1 failed, got: $(echo "$said" | tail -n 15)" ;;
+    esac
+    [ "$(date +%s)" -lt "$deadline" ] ||
+      refuse "another package manager did not finish within ${lockSeconds} s, got: $(echo "$said" | tail -n 3)"
+    sleep 1
+  done
+}
+
+install_packages() {
+  missing=
+  for package in $wanted; do
+    installed "$package" || missing="$missing $package"
+  done
+  if [ -z "$missing" ]; then
+    echo 'unchanged: packages'
+    return
+  fi
+  free=$(df --output=avail --block-size=1M /var | tail -n 1 | tr -d ' ')
+  [ "$free" -ge ${diskMegabytes} ] ||
+    refuse "too little room on the disk that holds /var, got $free MB free; make room for ${diskMegabytes} MB"
+
+  echo "installing:$missing"
+  DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
+  export DEBIAN_FRONTEND NEEDRESTART_MODE
+  # Completes what an interrupted run left half done.
+  package_command dpkg --configure -a
+  package_command apt-get update
+  # shellcheck disable=SC2086
+  package_command apt-get install --yes --no-install-recommends \\
+    --option Dpkg::Options::=--force-confdef --option Dpkg::Options::=--force-confold $missing
+  echo "changed: installed$missing"
+}
+`;

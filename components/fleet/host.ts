@@ -1,0 +1,71 @@
+import * as pulumi from "@pulumi/pulumi";
+import type * as Command from "@pulumi/command";
+import type { Host as HostConfig, Registry } from "../config/stack.ts";
+import { command } from "../shared/providers.ts";
+import { renderAccess, renderEngine } from "./bootstrap.render.ts";
+import { rootShell } from "./script.ts";
+
+export interface HostArgs {
+  readonly host: HostConfig;
+  readonly connection: Command.types.input.remote.ConnectionArgs;
+  readonly registry: Registry;
+}
+
+/**
+ * A machine made ready to run containers: reachable by key only, with Docker configured and running.
+ *
+ * Creates: two `command.remote.Command`, which dial the host only when what they would do has changed.
+ * Stateful: no; destroying it leaves the machine as it is, ready to be used again.
+ */
+export class Host extends pulumi.ComponentResource {
+  /** The last step; whoever needs Docker on the host waits for it. */
+  readonly ready: pulumi.Resource;
+
+  constructor(name: string, args: HostArgs, opts?: pulumi.ComponentResourceOptions) {
+    const { host, connection, registry } = args;
+    super("berth:fleet:Host", name, { address: host.address, labels: host.labels }, opts);
+
+    const access = hostScript(`${name}-access`, host, connection, renderAccess(host), { parent: this });
+    const engine = hostScript(
+      `${name}-engine`,
+      host,
+      connection,
+      renderEngine({ host, edge: host.labels["edge"] === "true", registry }),
+      // sshd reads its configuration anew in the first step; nobody else should dial meanwhile.
+      { parent: this, dependsOn: [access] },
+    );
+    this.ready = engine;
+
+    this.registerOutputs({});
+  }
+}
+
+/** A script that a host runs as root, again whenever its text has changed. */
+export function hostScript(
+  name: string,
+  host: HostConfig,
+  connection: Command.types.input.remote.ConnectionArgs,
+  script: string,
+  opts: pulumi.CustomResourceOptions,
+): Command.remote.Command {
+  return new command.remote.Command(
+    name,
+    {
+      connection,
+      create: preparationShell(host),
+      stdin: script,
+      // It would go as environment variables, which sshd does not take: a warning each time, of no use to a script
+      // that looks at the host itself.
+      addPreviousOutputInEnv: false,
+    },
+    opts,
+  );
+}
+
+/** `rootShell`, preceded by a check whose failure says what to do: fresh machines often lack this. */
+function preparationShell(host: HostConfig): string {
+  if (host.user === "root") return rootShell(host);
+  const problem = `host ${host.name}: ${host.user} cannot become root by sudo without a password`;
+  const cure = `add the line ${host.user} ALL=(ALL) NOPASSWD:ALL to /etc/sudoers.d/berth on it, or use root`;
+  return `sudo -n true || { echo '${problem}; ${cure}' >&2; exit 1; }; exec ${rootShell(host)}`;
+}

@@ -1,0 +1,64 @@
+import type { Host } from "../config/stack.ts";
+import { quote } from "../shared/shell.ts";
+
+/**
+ * Command that reads a script from standard input and runs it with root's rights, as the host's SSH user.
+ *
+ * Scripts go by standard input because an error of the command provider shows the whole command line: a script on it
+ * would bury what it said.
+ */
+export function rootShell(host: Pick<Host, "user">): string {
+  return host.user === "root" ? "sh -s" : "sudo -n sh -s";
+}
+
+export interface Script {
+  readonly host: string;
+  /** What the script is about, in one word; stands in its refusals. */
+  readonly concern: string;
+  readonly body: string;
+}
+
+/**
+ * A script for `rootShell`. The body is a function that is read to its end before it starts, and it has nothing to
+ * read itself: what is left of standard input is the script, which an installer would otherwise swallow.
+ */
+export function renderScript({ host, concern, body }: Script): string {
+  return `# Managed by berth: ${concern} of ${host}. Safe to run again at any time, also after an interruption.
+set -eu
+umask 022
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export PATH LC_ALL=C
+
+refuse() {
+  echo ${quote(`host ${host}: ${concern}:`)} "$1" >&2
+  exit 1
+}
+
+${body.trim()}
+
+main </dev/null
+`;
+}
+
+/** Shell function `place FILE`: standard input becomes the file's content, whole or not at all. */
+export const place = `
+place() {
+  mkdir -p "$(dirname "$1")"
+  cat >"$1.berth"
+  if cmp -s "$1.berth" "$1"; then
+    rm "$1.berth"
+    placed=unchanged
+  else
+    mv "$1.berth" "$1"
+    placed=changed
+  fi
+  echo "$placed: $1"
+}`.trim();
+
+/** Shell function `newer FILE OTHER`: both are there and the first was changed later. */
+export const newer = `
+newer() {
+  # Every sh of the supported systems knows -nt, though POSIX does not.
+  # shellcheck disable=SC3013
+  [ "$1" -nt "$2" ]
+}`.trim();

@@ -1,0 +1,145 @@
+# Managed by berth: engine of db-1. Safe to run again at any time, also after an interruption.
+set -eu
+umask 022
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export PATH LC_ALL=C
+
+refuse() {
+  echo 'host db-1: engine:' "$1" >&2
+  exit 1
+}
+
+config=/etc/docker/daemon.json
+
+place() {
+  mkdir -p "$(dirname "$1")"
+  cat >"$1.berth"
+  if cmp -s "$1.berth" "$1"; then
+    rm "$1.berth"
+    placed=unchanged
+  else
+    mv "$1.berth" "$1"
+    placed=changed
+  fi
+  echo "$placed: $1"
+}
+
+newer() {
+  # Every sh of the supported systems knows -nt, though POSIX does not.
+  # shellcheck disable=SC3013
+  [ "$1" -nt "$2" ]
+}
+
+main() {
+  wanted='apparmor ca-certificates iproute2 iptables'
+  # shellcheck disable=SC1091
+  system=$(. /etc/os-release && echo "$ID $VERSION_ID")
+  case "$system" in
+    'debian 12' | 'ubuntu 22.04' | 'ubuntu 24.04') engine='docker.io' ;;
+    'debian 13') engine='docker.io docker-cli' ;;
+    *) refuse "the operating system is not supported, got $system; use Debian 12 or 13 or Ubuntu 22.04 or 24.04" ;;
+  esac
+  present=$(dpkg-query --show --showformat '${db:Status-Status}:${Package} ')
+  # Docker's own packages exclude the distribution's and do as well.
+  installed docker-ce || wanted="$wanted $engine"
+
+  configure
+  install_packages
+  start
+  admit 'deploy'
+}
+
+configure() {
+  mine=/var/lib/berth/owns-daemon.json
+  if [ ! -e "$mine" ]; then
+    [ ! -e "$config" ] ||
+      refuse "$config is there already and would be replaced; move it away, and Docker's data to /var/lib/docker if it names another place"
+    mkdir -p "$(dirname "$mine")"
+    : >"$mine"
+  fi
+  place "$config" <<'END'
+{
+  "log-driver": "json-file",
+  "log-opts": {
+    "max-size": "10m",
+    "max-file": "3"
+  },
+  "default-ulimits": {
+    "nofile": {
+      "Name": "nofile",
+      "Soft": 65536,
+      "Hard": 65536
+    }
+  },
+  "live-restore": false
+}
+END
+}
+
+installed() {
+  case " $present" in *" installed:$1 "*) ;; *) return 1 ;; esac
+}
+
+# Runs a package command, again while another package manager holds its lock.
+package_command() {
+  deadline=$(($(date +%s) + 300))
+  until said=$("$@" 2>&1); do
+    case "$said" in
+      *'Could not get lock'* | *'lock was locked by another process'*) ;;
+      *) refuse "$1 failed, got: $(echo "$said" | tail -n 15)" ;;
+    esac
+    [ "$(date +%s)" -lt "$deadline" ] ||
+      refuse "another package manager did not finish within 300 s, got: $(echo "$said" | tail -n 3)"
+    sleep 1
+  done
+}
+
+install_packages() {
+  missing=
+  for package in $wanted; do
+    installed "$package" || missing="$missing $package"
+  done
+  if [ -z "$missing" ]; then
+    echo 'unchanged: packages'
+    return
+  fi
+  free=$(df --output=avail --block-size=1M /var | tail -n 1 | tr -d ' ')
+  [ "$free" -ge 2048 ] ||
+    refuse "too little room on the disk that holds /var, got $free MB free; make room for 2048 MB"
+
+  echo "installing:$missing"
+  DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
+  export DEBIAN_FRONTEND NEEDRESTART_MODE
+  # Completes what an interrupted run left half done.
+  package_command dpkg --configure -a
+  package_command apt-get update
+  # shellcheck disable=SC2086
+  package_command apt-get install --yes --no-install-recommends \
+    --option Dpkg::Options::=--force-confdef --option Dpkg::Options::=--force-confold $missing
+  echo "changed: installed$missing"
+}
+
+start() {
+  systemctl enable --quiet docker
+  if ! systemctl is-active --quiet docker; then
+    systemctl start docker
+    echo 'changed: Docker started'
+  elif newer "$config" /run/docker.pid; then
+    running=$(docker ps --quiet | wc -l)
+    [ "$running" -eq 0 ] ||
+      refuse "Docker must restart to read $config, which stops $running containers; run \"systemctl restart docker\" on the host when that does no harm, then pulumi up again"
+    systemctl restart docker
+    echo 'changed: Docker restarted'
+  fi
+}
+
+admit() {
+  if id -nG "$1" | tr ' ' '\n' | grep -qx docker; then
+    echo "unchanged: $1 may use Docker"
+  else
+    usermod --append --groups docker "$1"
+    echo "changed: $1 may use Docker"
+  fi
+}
+
+main </dev/null

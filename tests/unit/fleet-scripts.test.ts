@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { renderAccess, renderEngine } from "../../components/fleet/bootstrap.render.ts";
+import { place, renderScript, rootShell } from "../../components/fleet/script.ts";
+import { renderSwarm } from "../../components/fleet/swarm.render.ts";
+import { golden } from "../support/golden.ts";
+import { checkScript } from "../support/shell.ts";
+
+const root = {
+  name: "web-1",
+  user: "root",
+  labels: { edge: "true", disk: "fast & big" },
+  publicAddress: "203.0.113.7",
+};
+const deploy = { name: "db-1", user: "deploy", labels: {} };
+const ca = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----";
+
+const scripts: Record<string, string> = {
+  "access-root.sh": renderAccess(root),
+  "access-deploy.sh": renderAccess(deploy),
+  "engine-edge.sh": renderEngine({ host: root, edge: true, registry: { address: "registry.test:5000/team", ca } }),
+  "engine-deploy.sh": renderEngine({ host: deploy, edge: false, registry: { address: "ghcr.io/acme" } }),
+  "swarm-labels.sh": renderSwarm(root),
+  "swarm-bare.sh": renderSwarm(deploy),
+};
+
+describe("scripts that prepare a host", () => {
+  for (const [name, script] of Object.entries(scripts)) {
+    it(`renders ${name}`, () => {
+      golden(`fleet/${name}`, script);
+      checkScript(script);
+    });
+  }
+
+  it("never loosens who may log in as root on a host that is reached as another user", () => {
+    assert.doesNotMatch(scripts["access-deploy.sh"]!, /PermitRootLogin/);
+  });
+
+  it("keeps the join token that Docker prints to itself", () => {
+    assert.match(scripts["swarm-bare.sh"]!, /docker swarm init .* >\/dev\/null$/m);
+  });
+
+  it("installs what issues certificates only where the edge runs", () => {
+    assert.match(scripts["engine-edge.sh"]!, /certbot openssl/);
+    assert.doesNotMatch(scripts["engine-deploy.sh"]!, /certbot/);
+  });
+
+  it("does not let a command of the script swallow the rest of it", () => {
+    const script = renderScript({ host: "web-1", concern: "test", body: "main() {\n  cat\n  echo done\n}" });
+    assert.equal(execFileSync("sh", ["-s"], { input: script, encoding: "utf8" }), "done\n");
+  });
+
+  it("replaces a file only when its content differs", () => {
+    const body = `${place}\nmain() {\n  file=$(mktemp)\n  for text in a a b; do echo $text | place "$file" | cut -d : -f 1; done\n}`;
+    const script = renderScript({ host: "web-1", concern: "test", body });
+    assert.equal(execFileSync("sh", ["-s"], { input: script, encoding: "utf8" }), "changed\nunchanged\nchanged\n");
+  });
+});
+
+describe("rootShell", () => {
+  it("goes through sudo, without a prompt, for everyone but root", () => {
+    assert.deepEqual([rootShell(root), rootShell(deploy)], ["sh -s", "sudo -n sh -s"]);
+  });
+});
