@@ -71,8 +71,9 @@ describe("Secrets", () => {
   });
 
   it("shows no secret in what it registers in clear", async () => {
-    const { resources } = await build({}, (all) => { ["OPENAI_API_KEY", "DATABASE_URL"].forEach((name) => all.file(name)); },
-    );
+    const { resources } = await build({}, (all) => {
+      ["OPENAI_API_KEY", "DATABASE_URL"].forEach((name) => all.file(name));
+    });
     for (const one of resources) {
       const clear = Object.fromEntries(Object.entries(one.inputs).filter(([key]) => !one.secrets.includes(key)));
       assert.doesNotMatch(JSON.stringify(clear), /sk-test|generated-|c2stdGVzd/, one.name);
