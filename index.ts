@@ -29,7 +29,11 @@ const platform: Platform = {
 const workloads = createWorkloads({ config, networks, secrets, platform, manager: fleet.managerShell }, onSwarm);
 
 const dns = new ZoneRecords("dns", { config, addresses: fleet.edgeAddresses });
-const edge = new Edge("edge", { config, fleet, networks }, { dependsOn: [dns] });
+const edge = new Edge(
+  "edge",
+  { config, fleet, networks, upstreamsReady: workloads.ready, records: Object.values(dns.records) },
+  onSwarm,
+);
 
 const live = new Release("release", { content: releaseContent(config), verified: [workloads.ready, edge.ready] });
 
