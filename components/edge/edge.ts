@@ -1,0 +1,161 @@
+import * as pulumi from "@pulumi/pulumi";
+import { cloudflareRanges } from "../cloudflare/ranges.ts";
+import type { Config } from "../config/load.ts";
+import type { Host } from "../config/stack.ts";
+import type { System } from "../config/system.ts";
+import type { Fleet } from "../fleet/fleet.ts";
+import type { Networks } from "../network/networks.ts";
+import type { Duration } from "../shared/duration.ts";
+import { physicalName } from "../shared/naming.ts";
+import { command } from "../shared/providers.ts";
+import type { Ready } from "../shared/ready.ts";
+import {
+  certificateCommand,
+  hostProgram,
+  leaveCommand,
+  removeCommand,
+  renderFiles,
+  runtimeCommand,
+  siteCommand,
+} from "./edge.render.ts";
+import { renderNginx } from "./nginx.render.ts";
+import { certificateNames, renderSites, type SitesInput } from "./site.render.ts";
+
+export interface EdgeArgs {
+  readonly config: Config;
+  readonly fleet: Pick<Fleet, "edgeHosts" | "connection">;
+  readonly networks: Pick<Networks, "id" | "name">;
+  /**
+   * What the routes lead to. A changed route goes live after it, so that it never leads to what is not there yet.
+   *
+   * @default - routes do not wait; a service that is not there yet is answered 502
+   */
+  readonly upstreamsReady?: Ready;
+  /**
+   * The records under which the certificate authority finds the edge.
+   *
+   * @default - the names lead to the edge already
+   */
+  readonly records?: readonly pulumi.Resource[];
+}
+
+/**
+ * How long a WebSocket or a long request outlives a reload or an upgrade of nginx. It costs the memory of the workers
+ * that wait for it; an hour is also what a WebSocket may be silent.
+ */
+const drain: Duration = "1 hour";
+
+/**
+ * nginx in front of a system's services, with TLS, on every host labelled `edge: "true"`.
+ *
+ * @example
+ * new Edge("edge", { config, fleet, networks });
+ *
+ * Creates, per edge host, one host after another: the runtime (ports, network, nginx of the pinned image), the sites,
+ * the certificate; each a `command.remote.Command` that runs the host's `edge` program (host.sh). A host has one edge,
+ * which other systems' stacks may share: each owns the file of its sites. The nginx that runs is of the image that
+ * was set last.
+ * Stateful: certificates stay on the host, under /etc/letsencrypt, also after a destroy.
+ */
+export class Edge extends pulumi.ComponentResource {
+  /** Passed when every edge host serves the sites with their certificate. */
+  readonly ready: Ready;
+  /** The first site. */
+  readonly url: string;
+
+  readonly #args: EdgeArgs;
+
+  constructor(name: string, args: EdgeArgs, opts?: pulumi.ComponentResourceOptions) {
+    const { system } = args.config;
+    const image = edgeImage(args.config);
+    super("berth:edge:Edge", name, { image, sites: system.edge.sites, limits: system.edge.limits }, opts);
+    this.#args = args;
+    this.url = `https://${system.edge.sites[0]?.host ?? args.config.domain}`;
+
+    const done: pulumi.Resource[] = [];
+    for (const host of args.fleet.edgeHosts) {
+      const runtime = this.#createRuntime(`${name}-${host.name}-runtime`, host, image, done.slice(-1));
+      const sites = this.#createSites(`${name}-${host.name}-sites`, host, runtime);
+      done.push(this.#createCertificate(`${name}-${host.name}-certificate`, host, sites));
+    }
+    this.ready = pulumi.output(done);
+
+    this.registerOutputs({ url: this.url });
+  }
+
+  #createRuntime(name: string, host: Host, image: string, after: pulumi.Resource[]): pulumi.Resource {
+    const { networks, config } = this.#args;
+    const tier = config.system.edge.network;
+    const network = { network: networks.name(tier), networkId: networks.id(tier) };
+    return new command.remote.Command(
+      name,
+      {
+        connection: this.#args.fleet.connection(host),
+        create: pulumi.all(network).apply((known) => runtimeCommand(host, { image, ...known })),
+        stdin: hostProgram(),
+        delete: pulumi.output(network.network).apply((known) => leaveCommand(host, known)),
+        addPreviousOutputInEnv: false,
+      },
+      { parent: this, dependsOn: after },
+    );
+  }
+
+  #createSites(name: string, host: Host, runtime: pulumi.Resource): pulumi.Resource {
+    const { config, fleet, upstreamsReady } = this.#args;
+    const { system } = config;
+    const files = { ...renderNginx({ drain }), [`sites/${system.name}.conf`]: renderSites(sitesOf(config)) };
+    return new command.remote.Command(
+      name,
+      {
+        connection: fleet.connection(host),
+        create: siteCommand(host, system.name, certificateNames(system.edge.sites)),
+        stdin: renderFiles(files),
+        delete: removeCommand(host, system.name),
+        addPreviousOutputInEnv: false,
+      },
+      { parent: this, dependsOn: pulumi.all([[runtime], upstreamsReady ?? []]).apply((parts) => parts.flat()) },
+    );
+  }
+
+  /** After the names lead here and nginx answers the authority; until then a placeholder is served. */
+  #createCertificate(name: string, host: Host, sites: pulumi.Resource): pulumi.Resource {
+    const { config, fleet, records } = this.#args;
+    const { system, acme } = config;
+    return new command.remote.Command(
+      name,
+      {
+        connection: fleet.connection(host),
+        create: certificateCommand(host, system.name, acme, certificateNames(system.edge.sites)),
+        stdin: acme.ca ?? "",
+        addPreviousOutputInEnv: false,
+      },
+      { parent: this, dependsOn: [sites, ...(records ?? [])] },
+    );
+  }
+}
+
+function edgeImage(config: Config): string {
+  const image = config.images[config.system.edge.image];
+  if (!image) throw new Error(`no image "${config.system.edge.image}"`);
+  return image.ref;
+}
+
+function sitesOf(config: Config): SitesInput {
+  const { name, edge, services } = config.system;
+  const proxied = config.cloudflare !== "none" && config.cloudflare.proxied;
+  return {
+    system: name,
+    sites: edge.sites,
+    limits: edge.limits,
+    upstreams: upstreams(name, services),
+    trustedProxies: proxied ? cloudflareRanges : [],
+  };
+}
+
+function upstreams(system: string, services: System["services"]): SitesInput["upstreams"] {
+  return Object.fromEntries(
+    Object.entries(services).flatMap(([name, service]) =>
+      service.kind === "web" ? [[name, { name: physicalName(system, name), port: service.port }] as const] : [],
+    ),
+  );
+}

@@ -1,0 +1,445 @@
+#!/bin/sh
+# The edge of this host: one nginx for the sites of every system on it. Managed by berth: installed and run over SSH
+# by `pulumi up`, and run by berth-edge.service and by certbot. Every verb may be repeated, also after an interruption.
+#
+#   edge runtime IMAGE NETWORK ID            network namespace with ports 80 and 443, joined to NETWORK; nginx of IMAGE
+#   edge site SYSTEM NAME...          <files what nginx serves for SYSTEM under these host names
+#   edge certificate SYSTEM DIRECTORY EMAIL NAME... <CA  a certificate from an ACME directory, kept fresh by certbot
+#   edge renewed SYSTEM                      certbot's hook: serve the renewed certificate
+#   edge remove SYSTEM                       serve SYSTEM no more
+#   edge leave NETWORK                       leave its network; without any site left, remove the edge
+#   edge watch                               after a start of the host or of Docker: put nginx back where its ports are
+#
+# Docker objects: $name, a container that only holds the namespace, so that nginx can be replaced without closing a
+# port; $name-1, $name-2, …, the generations of nginx inside it; $name, the bridge that the ports are published on.
+#
+# Files, all below $root:
+#   versions/ID/      a configuration that nginx has accepted, certificates included
+#   live              link to the version that is served; changed by one rename
+#   generations/N/    what generation N takes for its configuration directory: links into live, and its phase
+#   current           number of the generation that serves
+#   image             image that generations are started from
+#   webroot/          answers to ACME challenges
+#   acme/             CAs of ACME directories
+set -eu
+umask 022
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export PATH LC_ALL=C
+
+self=$(readlink -f "$0")
+root=$(dirname "$(dirname "$self")")
+inside=/var/lib/berth/edge
+name=berth-edge http=80 https=443
+# A test on a machine that others use has names and ports of its own.
+[ ! -e "$root/settings" ] || . "$root/settings"
+
+say() { printf 'edge: %s\n' "$*"; }
+fail() {
+  printf 'edge: %s\n' "$*" >&2
+  exit 1
+}
+
+# await SECONDS COMMAND...
+await() {
+  deadline=$(($(date +%s) + $1))
+  shift
+  until "$@"; do
+    [ "$(date +%s)" -lt "$deadline" ] || return 1
+    sleep 0.1
+  done
+}
+
+# One change at a time, whoever asks for it; a verb that runs another one keeps the lock for both.
+lock() {
+  [ -z "${EDGE_LOCKED-}" ] || return 0
+  exec 9>"$root/lock"
+  flock -w 300 9 || fail "another change of the edge has been running for 5 minutes; see what holds $root/lock"
+  EDGE_LOCKED=1
+  export EDGE_LOCKED
+}
+
+# write FILE TEXT: whole or not at all
+write() {
+  printf '%s\n' "$2" >"$1.new"
+  mv -f "$1.new" "$1"
+}
+
+# point LINK TARGET: in one step
+point() {
+  ln -sfn "$2" "$1.new"
+  mv -fT "$1.new" "$1"
+}
+
+inspect() { docker inspect --type container -f "$2" "$1" 2>/dev/null; }
+live() { basename "$(readlink "$root/live")"; }
+sites() { find "$root/live/sites" -name '*.conf' 2>/dev/null; }
+loopback_port() { echo $((9000 + $1 % 1000)); }
+
+# --- generations of nginx ---------------------------------------------------------------------------------------
+
+# nginx_container DOCKER_OPTION...: no rights but those nginx needs to drop its own
+nginx_container() {
+  docker run --label "berth.edge=$name" --volume "$root:$inside:ro" --volume /var/cache/nginx \
+    --read-only --tmpfs /run/nginx --security-opt no-new-privileges --cap-drop ALL \
+    --cap-add CHOWN --cap-add KILL --cap-add NET_BIND_SERVICE --cap-add SETGID --cap-add SETUID \
+    --log-driver json-file --log-opt max-size=10m --log-opt max-file=3 "$@"
+}
+
+# link DIRECTORY VERSION PHASE PORT: a configuration directory of parts
+link() {
+  mkdir -p "$1"
+  for part in nginx.conf generation.conf sites certificates; do ln -sfn "../../$2/$part" "$1/$part"; done
+  point "$1/listen" "../../$2/listen/$3"
+  write "$1/port.conf" "listen 127.0.0.1:$4;"
+}
+
+generations() { find "$root/generations" -mindepth 1 -maxdepth 1 -name '[0-9]*' -printf '%f\n' | sort -n; }
+phase() { basename "$(readlink "$root/generations/$1/listen")"; }
+namespace() { readlink "/proc/$(inspect "$1" '{{.State.Pid}}')/ns/net"; }
+ask() { docker exec "$name-$1" busybox wget -q -T 2 -O - "http://127.0.0.1:$(loopback_port "$1")/berth/ready" 2>/dev/null; }
+answers() { [ "$(ask "$1")" = "$(live) $(phase "$1")" ]; }
+
+# It runs, from the wanted image, in the namespace that has the ports.
+sound() {
+  [ "$(inspect "$name-$1" '{{.State.Running}} {{.Config.Image}}')" = "true $(cat "$root/image")" ] || return 1
+  [ "$(namespace "$name-$1")" = "$(namespace "$name")" ]
+}
+
+# enter N PHASE: nginx takes over its configuration gracefully, without closing a port
+enter() {
+  point "$root/generations/$1/listen" "../../live/listen/$2"
+  ! answers "$1" || return 0
+  # By `docker kill`, the signal would end the container's restart policy.
+  docker exec "$name-$1" sh -c 'kill -HUP 1'
+  await 15 answers "$1" || {
+    docker logs --since 30s "$name-$1" 2>&1 | grep -E '\[(emerg|alert|crit|error)\]' | tail -5 >&2
+    fail "nginx (generation $1) did not take over configuration $(live) within 15 s"
+  }
+}
+
+start() {
+  rm -rf "$root/generations/$1"
+  link "$root/generations/$1" live warm "$(loopback_port "$1")"
+  nginx_container --detach --name "$name-$1" --network "container:$name" --restart unless-stopped \
+    "$(cat "$root/image")" nginx -g 'daemon off;' -c "$inside/generations/$1/nginx.conf" >/dev/null
+  await 15 answers "$1" || {
+    docker logs --tail 5 "$name-$1" >&2
+    discard "$1"
+    fail "nginx (generation $1) did not start"
+  }
+}
+
+# Until the names of all upstreams are resolved. A service may be down, so the wait has an end.
+warm_up() {
+  # shellcheck disable=SC2016 # expanded in the container
+  docker exec "$name-$1" sh -c '
+    port=$1; shift
+    end=$(($(date +%s) + 5))
+    for upstream in "$@"; do
+      until case $(busybox wget -S -T 3 -O /dev/null "http://127.0.0.1:$port/berth/upstreams/$upstream" 2>&1) in
+        *"HTTP/1.1 50"[234]*) false ;;
+      esac; do
+        [ "$(date +%s)" -lt "$end" ] || { echo "edge: $upstream does not answer yet"; break; }
+        sleep 0.2
+      done
+    done' warm-up "$(loopback_port "$1")" $(sites | xargs -r sed -n 's/^upstream \([^ ]*\) {$/\1/p')
+}
+
+discard() {
+  [ -z "$(inspect "$name-$1" '{{.Id}}')" ] || docker rm --force --volumes "$name-$1" >/dev/null
+  rm -rf "$root/generations/$1"
+}
+
+# Ends a generation that is not the current one: at once when it serves nobody, else when its visitors have left or
+# its drain period is over. nginx counts that itself; what has ended is cleared away by the next run.
+retire() {
+  if [ "$(inspect "$name-$1" '{{.State.Running}}')" != true ] || [ "$(phase "$1")" != open ] ||
+    [ "$(namespace "$name-$1")" != "$(namespace "$name")" ]; then
+    discard "$1"
+  elif [ ! -e "$root/generations/$1/draining" ]; then
+    docker update --restart no "$name-$1" >/dev/null
+    docker kill --signal QUIT "$name-$1" >/dev/null
+    : >"$root/generations/$1/draining"
+    say "generation $1 drains"
+  fi
+}
+
+# Brings what runs to what is wanted: one generation of the wanted image with the live configuration; others leave.
+settle() {
+  [ -e "$root/live" ] || return 0
+  [ "$(inspect "$name" '{{.State.Running}}')" = true ] || docker start "$name" >/dev/null
+  mkdir -p "$root/generations"
+  now=$(cat "$root/current" 2>/dev/null || echo 0)
+  if [ "$now" != 0 ] && sound "$now"; then
+    enter "$now" open
+  else
+    now=$((1 + $(echo "0 $now $(generations)" | tr ' ' '\n' | sort -n | tail -1)))
+    start "$now"
+    warm_up "$now"
+    enter "$now" open
+    write "$root/current" "$now"
+    say "generation $now of nginx serves: $(cat "$root/image")"
+  fi
+  for other in $(generations); do [ "$other" = "$now" ] || retire "$other"; done
+}
+
+# --- configurations ---------------------------------------------------------------------------------------------
+
+candidate=$root/versions/candidate
+
+# A copy of what is live, to be changed.
+begin() {
+  rm -rf "$candidate"
+  mkdir -p "$root/versions"
+  mkdir -m 700 "$candidate"
+  [ ! -e "$root/live" ] || cp -a "$root/live/." "$candidate/"
+  mkdir -p "$candidate/sites" "$candidate/certificates"
+}
+
+# check VERSION: the wanted nginx accepts it, asked in a container with the same files and without any network
+check() {
+  link "$root/generations/check" "$1" open 9000
+  if ! said=$(nginx_container --rm --network none "$(cat "$root/image")" \
+    nginx -t -q -c "$inside/generations/check/nginx.conf" 2>&1); then
+    printf '%s\n' "$said" >&2
+    printf '%s\n' "$said" | sed -n "s,.* in $inside/generations/check/\(.*\):\([0-9]*\)$,\1 \2,p" | head -1 |
+      while read -r file line; do printf 'edge: %s:%s: %s\n' "$file" "$line" "$(sed -n "${line}p" "$root/$1/$file")"; done >&2
+    fail "nginx refuses the configuration; the live one stays"
+  fi
+  # Only a warning to nginx, but one of two systems would get all the visitors.
+  case $said in *'conflicting server name'*)
+    printf '%s\n' "$said" >&2
+    fail "another system on this host has a site of that name; the live configuration stays" ;;
+  esac
+}
+
+# The candidate becomes live if nginx accepts it, and stops being so if it does not come to run.
+commit() {
+  id=$(cd "$candidate" && find . -type f ! -name generation.conf | sort | xargs sha256sum | sha256sum | cut -c 1-12)
+  if [ -e "$root/live" ] && [ "$id" = "$(live)" ]; then
+    rm -rf "$candidate"
+    settle
+    return
+  fi
+  write "$candidate/generation.conf" "map \"\" \$configuration { default $id; }"
+  check versions/candidate
+  rm -rf "$root/versions/$id"
+  mv "$candidate" "$root/versions/$id"
+  before=$(readlink "$root/live" || echo none)
+  point "$root/live" "versions/$id"
+  # A program of its own: in a condition, the shell would not stop at errors.
+  if ! "$self" settle; then
+    [ "$before" != none ] || fail "configuration $id was not served"
+    point "$root/live" "$before"
+    "$self" settle
+    fail "configuration $id was not served; the one before it is back"
+  fi
+  say "configuration $id is live"
+  find "$root/versions" -mindepth 1 -maxdepth 1 ! -name "$id" ! -path "$root/$before" -exec rm -rf {} +
+}
+
+# --- certificates -----------------------------------------------------------------------------------------------
+
+lineage() { echo "/etc/letsencrypt/live/$1"; }
+
+# The candidate gets the certificate that there is: certbot's, else the one that is served, else a placeholder.
+certificate_files() {
+  system=$1
+  shift
+  files=$candidate/certificates/$system
+  mkdir -p "$files"
+  if [ -e "$(lineage "$system")/privkey.pem" ]; then
+    cat "$(lineage "$system")/fullchain.pem" >"$files/fullchain.pem"
+    (umask 077 && cat "$(lineage "$system")/privkey.pem" >"$files/privkey.pem")
+  elif [ ! -e "$files/privkey.pem" ]; then
+    alternatives=$(printf ',DNS:%s' "$@")
+    (umask 077 && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 825 -subj "/CN=placeholder" \
+      -addext "subjectAltName=${alternatives#,}" -keyout "$files/privkey.pem" -out "$files/fullchain.pem" 2>/dev/null)
+  fi
+}
+
+# Visitors of the system's first site are shown its certificate.
+serves() {
+  host=$(sed -n 's/^ *server_name \([^ ;]*\).*/\1/p' "$root/live/sites/$1.conf" | head -1)
+  address=$(inspect "$name" "{{(index .NetworkSettings.Networks \"$name\").IPAddress}}")
+  shown=$(openssl s_client -connect "$address:443" -servername "$host" </dev/null 2>/dev/null | openssl x509 -noout -fingerprint 2>/dev/null)
+  [ -n "$shown" ] && [ "$shown" = "$(openssl x509 -noout -fingerprint -in "$root/live/certificates/$1/fullchain.pem")" ]
+}
+
+# bundle: what certbot trusts, where a directory's own certificate comes from a private CA. Only certbot: the host as
+# a whole does not come to trust it.
+bundle() { cat /etc/ssl/certs/ca-certificates.crt "$root"/acme/*.pem >"$root/acme/bundle"; }
+
+# The distribution's timer renews; it must trust the same CAs.
+certbot_environment() {
+  dropin=/etc/systemd/system/certbot.service.d/berth.conf
+  if [ -z "$(find "$root/acme" -name '*.pem')" ]; then
+    rm -f "$root/acme/bundle" "$dropin"
+  else
+    bundle
+    mkdir -p "$(dirname "$dropin")"
+    write "$dropin" "[Service]
+Environment=REQUESTS_CA_BUNDLE=$root/acme/bundle
+ExecStartPre=$root/bin/edge bundle"
+    export REQUESTS_CA_BUNDLE="$root/acme/bundle"
+  fi
+  systemctl daemon-reload
+  systemctl enable --quiet --now certbot.timer
+}
+
+# --- verbs ------------------------------------------------------------------------------------------------------
+
+supervise() {
+  unit="/etc/systemd/system/$name.service"
+  text="# Managed by berth. Docker starts containers in no order: nginx may be back before the namespace it belongs in.
+[Unit]
+Description=berth edge: nginx in the namespace of ports $http and $https
+After=docker.service
+StartLimitIntervalSec=0
+[Service]
+ExecStart=$root/bin/edge watch
+Restart=always
+RestartSec=1
+[Install]
+WantedBy=multi-user.target"
+  if [ "$(cat "$unit" 2>/dev/null)" != "$text" ]; then
+    write "$unit" "$text"
+    systemctl daemon-reload
+    systemctl enable --quiet "$name.service"
+  fi
+  systemctl start "$name.service"
+}
+
+namespace_container() {
+  docker network inspect "$name" >/dev/null 2>&1 || docker network create --label "berth.edge=$name" "$name" >/dev/null
+  if [ -z "$(inspect "$name" '{{.Id}}')" ]; then
+    # Connections that wait in the socket of a generation that ends go to the next one, where the kernel knows how.
+    migrate=
+    [ ! -e /proc/sys/net/ipv4/tcp_migrate_req ] || migrate='--sysctl net.ipv4.tcp_migrate_req=1'
+    # shellcheck disable=SC2086 # one option with its value, or nothing
+    docker create --name "$name" --label "berth.edge=$name" --network "$name" --publish "$http:80" \
+      --publish "$https:443" --restart unless-stopped --read-only --cap-drop ALL --user 65534:65534 \
+      --security-opt no-new-privileges --stop-signal KILL $migrate --entrypoint sleep "$1" infinity >/dev/null
+  fi
+  [ "$(inspect "$name" '{{.State.Running}}')" = true ] || docker start "$name" >/dev/null
+}
+
+# join NETWORK ID: a network that was made anew has the old name and another id
+join() {
+  joined=$(inspect "$name" '{{range $name, $end := .NetworkSettings.Networks}}{{$name}}={{$end.NetworkID}} {{end}}')
+  case " $joined" in
+    *" $1=$2 "*) return ;;
+    *" $1="*) docker network disconnect --force "$1" "$name" ;;
+  esac
+  docker network connect "$2" "$name"
+}
+
+runtime() {
+  mkdir -p "$root/versions" "$root/generations" "$root/webroot" "$root/acme"
+  [ -n "$(docker image inspect -f '{{.Id}}' "$1" 2>/dev/null)" ] || docker pull --quiet "$1" >/dev/null
+  namespace_container "$1"
+  join "$2" "$3"
+  before=$(cat "$root/image" 2>/dev/null || echo "$1")
+  write "$root/image" "$1"
+  if [ -e "$root/live" ] && ! { "$self" check live && "$self" settle; }; then
+    write "$root/image" "$before"
+    fail "nginx of $1 cannot serve; $before goes on"
+  fi
+  [ ! -d /run/systemd/system ] || supervise
+}
+
+site() {
+  system=$1
+  shift
+  begin
+  # Files of berth's are replaced as a whole, so that what it no longer writes is gone.
+  rm -rf "$candidate/listen" "$candidate/nginx.conf"
+  (cd "$candidate" && mkdir -p listen/warm listen/open && awk '/^==> .* <==$/ { file = $2; next } { print >file }')
+  unshelve "$system"
+  certificate_files "$system" "$@"
+  commit
+  await 10 serves "$system" || fail "nginx does not answer for $1"
+}
+
+certificate() {
+  system=$1 directory=$2 email=$3
+  shift 3
+  authority=$(cat)
+  rm -f "$root/acme/$system.pem"
+  [ -z "$authority" ] || write "$root/acme/$system.pem" "$authority"
+  certbot_environment
+  # certbot itself would keep a certificate of another authority until it expires.
+  renewal=/etc/letsencrypt/renewal/$system.conf
+  forced=
+  [ ! -e "$renewal" ] || grep -qxF "server = $directory" "$renewal" || forced=--force-renewal
+  # shellcheck disable=SC2086 # one option or nothing
+  certbot certonly --non-interactive --agree-tos --no-eff-email --email "$email" --server "$directory" \
+    --webroot --webroot-path "$root/webroot" --cert-name "$system" --key-type ecdsa --elliptic-curve secp256r1 \
+    --keep-until-expiring --renew-with-new-domains $forced --deploy-hook "$root/bin/edge renewed $system" \
+    $(printf -- '--domain %s ' "$@") 2>&1 || fail "no certificate from $directory; the edge serves the one it had"
+  renewed "$system"
+}
+
+renewed() {
+  lock
+  [ -e "$root/live/sites/$1.conf" ] || fail "no sites of $1 here"
+  begin
+  certificate_files "$1"
+  commit
+  await 10 serves "$1" || fail "nginx does not show the new certificate of $1"
+}
+
+# certbot renews no certificate of a system that has gone, but it is kept: authorities issue few of the same names.
+shelve() {
+  if [ -e "/etc/letsencrypt/renewal/$1.conf" ]; then
+    mkdir -p /etc/letsencrypt/shelved
+    mv -f "/etc/letsencrypt/renewal/$1.conf" /etc/letsencrypt/shelved/
+  fi
+}
+unshelve() {
+  if [ -e "/etc/letsencrypt/shelved/$1.conf" ]; then
+    mv -f "/etc/letsencrypt/shelved/$1.conf" /etc/letsencrypt/renewal/
+  fi
+}
+
+remove() {
+  shelve "$1"
+  rm -f "$root/acme/$1.pem"
+  [ -e "$root/live/sites/$1.conf" ] || return 0
+  begin
+  rm -rf "$candidate/sites/$1.conf" "$candidate/certificates/$1"
+  commit
+}
+
+leave() {
+  if inspect "$name" '{{range $name, $end := .NetworkSettings.Networks}}{{$name}} {{end}}' | grep -qwF "$1"; then
+    docker network disconnect --force "$1" "$name"
+  fi
+  [ -z "$(sites)" ] || return 0
+  if [ -e "/etc/systemd/system/$name.service" ]; then
+    systemctl disable --quiet --now "$name.service"
+    rm -f "/etc/systemd/system/$name.service" /etc/systemd/system/certbot.service.d/berth.conf
+    systemctl daemon-reload
+  fi
+  docker ps --all --quiet --filter "label=berth.edge=$name" | xargs -r docker rm --force --volumes >/dev/null
+  docker network ls --quiet --filter "label=berth.edge=$name" | xargs -r docker network rm >/dev/null
+  rm -rf "$root"
+  say "no site is left: removed"
+}
+
+# Ends when the namespace does; systemd then starts it again.
+watch() {
+  docker start "$name" >/dev/null
+  "$self" settle
+  docker wait "$name" >/dev/null
+}
+
+verb=$1
+shift
+case $verb in
+  runtime | site | remove | leave | settle | check)
+    lock
+    "$verb" "$@" ;;
+  certificate | renewed | bundle | watch) "$verb" "$@" ;;
+  *) fail "unknown verb: $verb" ;;
+esac

@@ -1,0 +1,209 @@
+import type { Duration } from "../shared/duration.ts";
+import { block, time } from "./syntax.ts";
+
+/** A directory of configuration: text by path. */
+export type Files = Readonly<Record<string, string>>;
+
+/** Where nginx finds the edge's directory: the same path on the host and in its container. */
+export const edgeRoot = "/var/lib/berth/edge";
+/** Where metrics are read, inside the edge's network namespace. */
+export const statusPort = 8081;
+
+const managed = "# Managed by berth; changes made here are lost.";
+
+/**
+ * What all systems on a host share: nginx.conf and the sockets it listens on.
+ *
+ * A generation of nginx starts `warm`: its sites listen on sockets that only it knows, until the names of their
+ * upstreams have been resolved. Then it is reloaded as `open`. nginx keeps resolved addresses over a reload, so the
+ * first visitor finds them. The same sites serve both: they include their `listen` lines.
+ *
+ * Beside these files stand `generation.conf` (`$configuration`, a digest of all files), `port.conf` (a port of that
+ * generation alone) and `sites/*.conf`; the host's script writes them.
+ */
+export function renderNginx(input: { readonly drain: Duration }): Files {
+  return {
+    "nginx.conf": `${[managed, ...main(input.drain)].join("\n")}\n`,
+    ...listeners("warm", { http: "unix:/run/nginx/http.sock", https: "unix:/run/nginx/https.sock" }, ""),
+    // Each worker has its own socket, which two generations may hold at once; the port is never closed.
+    ...listeners("open", { http: "80", https: "443" }, " reuseport backlog=4096"),
+  };
+}
+
+function listeners(phase: "warm" | "open", at: { http: string; https: string }, options: string): Files {
+  const file = (name: string, text: string) => [`listen/${phase}/${name}.conf`, `${text}\n`] as const;
+  const status = phase === "open" ? `listen 127.0.0.1:${statusPort} reuseport;` : "# not before it is open";
+  return Object.fromEntries([
+    file("http", `listen ${at.http};`),
+    // nginx takes the options of a socket once, from the server that answers unknown names.
+    file("http-default", `listen ${at.http} default_server${options};`),
+    file("https", `listen ${at.https} ssl;`),
+    file("https-default", `listen ${at.https} ssl default_server${options};`),
+    file("status", status),
+    file("phase", `set $phase ${phase};`),
+  ]);
+}
+
+function main(drain: Duration): string[] {
+  return [
+    "user nginx;",
+    "worker_processes auto;",
+    "pid /run/nginx/nginx.pid;",
+    "error_log stderr warn;",
+    "# How long connections outlive a reload or the end of a generation.",
+    `worker_shutdown_timeout ${time(drain)};`,
+    "",
+    ...block("events", ["worker_connections 8192;"]),
+    "",
+    ...block("http", [
+      "include generation.conf;",
+      "include /etc/nginx/mime.types;",
+      "server_tokens off;",
+      ...buffers,
+      "",
+      ...connections,
+      "",
+      ...tls,
+      "",
+      ...compression,
+      "",
+      ...log,
+      "",
+      ...passing,
+      "",
+      ...limits,
+      "",
+      ...strangers,
+      "",
+      ...loopback,
+      "",
+      "include sites/*.conf;",
+    ]),
+  ];
+}
+
+const buffers = [
+  // The image's root is read-only.
+  ...["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((use) => `${use}_temp_path /var/cache/nginx/${use};`),
+  "large_client_header_buffers 4 16k;",
+  "proxy_buffer_size 16k;",
+  "proxy_buffers 8 16k;",
+  "proxy_busy_buffers_size 32k;",
+];
+
+const connections = [
+  "client_header_timeout 15s;",
+  "keepalive_timeout 65s;",
+  "# A worker that ends lets idle connections run out their time: closing one while the visitor's next request is on",
+  "# its way would lose that request.",
+  "keepalive_min_timeout 65s;",
+];
+
+// Suites with forward secrecy and authenticated encryption only, for both kinds of certificate; without preference of
+// the server, phones without AES hardware choose ChaCha20.
+const suites = ["AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305"];
+const tls = [
+  "http2 on;",
+  "ssl_protocols TLSv1.2 TLSv1.3;",
+  `ssl_ciphers ${suites.flatMap((suite) => [`ECDHE-ECDSA-${suite}`, `ECDHE-RSA-${suite}`]).join(":")};`,
+  "ssl_prefer_server_ciphers off;",
+  "ssl_session_cache shared:tls:10m;",
+  "ssl_session_timeout 10m;",
+  "ssl_session_tickets off;",
+];
+
+const compression = [
+  "gzip on;",
+  "gzip_vary on;",
+  "gzip_proxied any;",
+  "gzip_comp_level 5;",
+  "gzip_min_length 1024;",
+  `gzip_types ${[
+    ...["application/javascript", "application/json", "application/ld+json", "application/manifest+json"],
+    ...["application/xml", "image/svg+xml", "text/css", "text/javascript", "text/plain", "text/xml"],
+  ].join(" ")};`,
+];
+
+// Paths without their query: links and WebSocket addresses carry tokens there.
+const fields = {
+  time: '"$time_iso8601"',
+  requestId: '"$request_id"',
+  client: '"$remote_addr"',
+  country: '"$http_cf_ipcountry"',
+  method: '"$request_method"',
+  scheme: '"$scheme"',
+  host: '"$host"',
+  path: '"$uri"',
+  protocol: '"$server_protocol"',
+  status: "$status",
+  bytes: "$bytes_sent",
+  seconds: "$request_time",
+  upstream: '"$upstream_addr"',
+  upstreamStatus: '"$upstream_status"',
+  upstreamConnectSeconds: '"$upstream_connect_time"',
+  upstreamHeaderSeconds: '"$upstream_header_time"',
+  upstreamSeconds: '"$upstream_response_time"',
+  tls: '"$ssl_protocol"',
+  referrer: '"$http_referer"',
+  agent: '"$http_user_agent"',
+};
+const log = [
+  "log_format json escape=json",
+  ...Object.entries(fields).map(
+    ([name, value], index, all) =>
+      `    '${index === 0 ? "{" : ""}"${name}":${value}${index === all.length - 1 ? "}';" : ",'"}`,
+  ),
+  "access_log /dev/stdout json;",
+];
+
+const passing = [
+  "# The embedded DNS of Docker; a stopped task is forgotten within a second.",
+  "resolver 127.0.0.11 valid=1s ipv6=off;",
+  "resolver_timeout 5s;",
+  "proxy_http_version 1.1;",
+  "# The next task is tried when a connection fails, or breaks before an answer. Anything but an idempotent request is",
+  "# only repeated if nothing of it was sent. `proxy_next_upstream_timeout`, equal to the route's own timeout, keeps a",
+  "# request that was slow on one task from being run a second time on another.",
+  "proxy_next_upstream error timeout;",
+  ...block("map $http_upgrade $connection_upgrade", ['default "upgrade";', '"" "";']),
+];
+
+const limits = [
+  "limit_req_status 429;",
+  "limit_req_log_level warn;",
+  "# An application that limits by itself says when to come back.",
+  ...block('map "$status:$upstream_http_retry_after" $retry_after', ['"429:" "1";', 'default "";']),
+  ...block("geo $dollar", ['default "$";']),
+];
+
+/** Names that no site has: no answer, and no certificate that would tell whose address this is. */
+const strangers = [
+  ...block("server", ["include listen/http-default.conf;", "server_name _;", "access_log off;", "return 444;"]),
+  "",
+  ...block("server", [
+    "include listen/https-default.conf;",
+    "server_name _;",
+    "access_log off;",
+    "ssl_reject_handshake on;",
+    "return 444;",
+  ]),
+];
+
+const loopback = [
+  "# For the host's script and for metrics; reached from inside the network namespace only.",
+  ...block("server", [
+    "include port.conf;",
+    "include listen/status.conf;",
+    "include listen/phase.conf;",
+    "access_log off;",
+    ...block("location = /berth/ready", ['return 200 "$configuration $phase\\n";']),
+    ...block("location = /berth/status", ["stub_status;"]),
+    ...block("location ~ ^/berth/upstreams/(?<upstream>[a-z0-9-]+)$", [
+      "proxy_method HEAD;",
+      "proxy_connect_timeout 1s;",
+      "proxy_read_timeout 2s;",
+      "proxy_next_upstream_timeout 2s;",
+      "proxy_pass http://$upstream/;",
+    ]),
+  ]),
+];

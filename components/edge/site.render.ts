@@ -1,0 +1,148 @@
+import type { Edge, Route, Site } from "../config/system.ts";
+import { milliseconds, type Duration } from "../shared/duration.ts";
+import { edgeRoot } from "./nginx.render.ts";
+import { block, headerName, literal, path, rate, size, time } from "./syntax.ts";
+
+export interface SitesInput {
+  readonly system: string;
+  readonly sites: readonly Site[];
+  readonly limits: Edge["limits"];
+  /** Where each web service answers: its name in the swarm and its port. */
+  readonly upstreams: Readonly<Record<string, { readonly name: string; readonly port: number }>>;
+  /** Networks whose word about the visitor's address is taken; none by default. */
+  readonly trustedProxies: readonly string[];
+}
+
+/** WebSockets say nothing for long. */
+const websocketTimeout: Duration = "1 hour";
+
+/** All sites of one system as one file for nginx's `http` block. What it names is prefixed with the system. */
+export function renderSites(input: SitesInput): string {
+  const used = new Set(input.sites.flatMap((site) => site.routes.map((route) => route.service)));
+  const lines = [
+    `# Managed by berth: the sites of ${input.system}. Changes made here are lost.`,
+    ...Object.entries(input.limits).map(
+      ([name, limit]) => `limit_req_zone $binary_remote_addr zone=${zone(input, name)}:10m rate=${rate(limit.rate)};`,
+    ),
+    ...Object.keys(input.upstreams)
+      .filter((service) => used.has(service))
+      .flatMap((service) => ["", ...upstream(target(input, service))]),
+    "",
+    ...toHttps(input.sites.map((site) => site.host)),
+    ...input.sites.flatMap((site) => ["", ...server(site, input)]),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+/** Names a certificate must hold for these sites. */
+export function certificateNames(sites: readonly Site[]): string[] {
+  return [...new Set(sites.map((site) => site.host))];
+}
+
+function upstream({ name, port }: { name: string; port: number }): string[] {
+  return block(`upstream ${name}`, [
+    `zone ${name} 256k;`,
+    "least_conn;",
+    "# The address of every running task, asked anew each second. One that fails is passed over until the swarm takes",
+    "# it out; any longer, and a short failure of all tasks would keep all of them out.",
+    `server tasks.${name}:${port} resolve max_fails=1 fail_timeout=1s;`,
+    "keepalive 32;",
+    "# Shorter than the 5 s after which common servers (uvicorn, Node) close: whoever closes first must not be them.",
+    "keepalive_timeout 4s;",
+  ]);
+}
+
+function toHttps(hosts: readonly string[]): string[] {
+  return block("server", [
+    "include listen/http.conf;",
+    `server_name ${hosts.join(" ")};`,
+    "access_log off;",
+    ...block("location ^~ /.well-known/acme-challenge/", [`root ${edgeRoot}/webroot;`, "default_type text/plain;"]),
+    ...block("location /", ["return 301 https://$host$request_uri;"]),
+  ]);
+}
+
+function server(site: Site, input: SitesInput): string[] {
+  return block("server", [
+    "include listen/https.conf;",
+    `server_name ${site.host};`,
+    `ssl_certificate certificates/${input.system}/fullchain.pem;`,
+    `ssl_certificate_key certificates/${input.system}/privkey.pem;`,
+    ...realAddress(input.trustedProxies),
+    "",
+    ...responseHeaders(site.headers),
+    ...proxyHeaders(false),
+    ...site.routes.flatMap((route) => ["", ...locations(route, input)]),
+  ]);
+}
+
+function realAddress(trusted: readonly string[]): string[] {
+  if (trusted.length === 0) return [];
+  return [...trusted.map((network) => `set_real_ip_from ${network};`), "real_ip_header CF-Connecting-IP;"];
+}
+
+/**
+ * Sent with every answer, errors included, and once: what the application says of the same name is left out.
+ * No location may have an `add_header` of its own, it would lose all of these.
+ */
+function responseHeaders(headers: Readonly<Record<string, string>>): string[] {
+  const own: [string, string][] = Object.entries(headers).map(([name, value]) => [headerName(name), literal(value)]);
+  return [
+    ...[...own, ["X-Request-Id", "$request_id"]].map(([name, value]) => `add_header ${name} ${value} always;`),
+    "add_header Retry-After $retry_after always;",
+    ...[...own.map(([name]) => name), "X-Request-Id"].map((name) => `proxy_hide_header ${name};`),
+  ];
+}
+
+/** A location that sets one of them loses those of its server, so both kinds of route get all of them. */
+function proxyHeaders(websocket: boolean): string[] {
+  return [
+    "proxy_set_header Host $host;",
+    "proxy_set_header X-Real-IP $remote_addr;",
+    "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;",
+    "proxy_set_header X-Forwarded-Proto $scheme;",
+    "proxy_set_header X-Request-Id $request_id;",
+    ...(websocket
+      ? ["proxy_set_header Upgrade $http_upgrade;", "proxy_set_header Connection $connection_upgrade;"]
+      : ['proxy_set_header Connection "";']),
+  ];
+}
+
+/** A prefix of whole segments: `/api` is `/api` and what is below `/api/`, not `/apinot`. */
+function locations(route: Route, input: SitesInput): string[] {
+  const body = routeBody(route, input);
+  const prefix = route.path.replace(/\/+$/, "");
+  const below = block(`location ${path(`${prefix}/`)}`, body);
+  return prefix === "" ? below : [...block(`location = ${path(prefix)}`, body), ...below];
+}
+
+function routeBody(route: Route, input: SitesInput): string[] {
+  const limit = route.limit === undefined ? undefined : input.limits[route.limit];
+  const timeout = time(route.timeout);
+  const silence = route.websocket && milliseconds(route.timeout) < milliseconds(websocketTimeout);
+  const patience = silence ? time(websocketTimeout) : timeout;
+  return [
+    ...(limit && route.limit !== undefined
+      ? [`limit_req zone=${zone(input, route.limit)}${limit.burst > 0 ? ` burst=${limit.burst} nodelay` : ""};`]
+      : []),
+    ...(route.accessLog ? [] : ["access_log off;"]),
+    `client_max_body_size ${size(route.bodySize)};`,
+    `proxy_connect_timeout ${timeout};`,
+    `proxy_send_timeout ${patience};`,
+    `proxy_read_timeout ${patience};`,
+    `proxy_next_upstream_timeout ${timeout};`,
+    ...(route.websocket ? proxyHeaders(true) : []),
+    // With a path, even `/`, nginx puts it in the place of the location's prefix.
+    `proxy_pass http://${target(input, route.service).name}${route.stripPrefix ? "/" : ""};`,
+  ];
+}
+
+function target(input: SitesInput, service: string): { name: string; port: number } {
+  const found = input.upstreams[service];
+  if (!found) throw new Error(`no web service "${service}" in ${input.system}`);
+  return found;
+}
+
+function zone(input: SitesInput, limit: string): string {
+  return `${input.system}-limit-${limit}`;
+}

@@ -1,0 +1,216 @@
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import type { IncomingHttpHeaders } from "node:http";
+import { request } from "node:https";
+import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import Docker from "dockerode";
+import type { z } from "zod";
+import { site } from "../../components/config/system.ts";
+import { renderFiles } from "../../components/edge/edge.render.ts";
+import { renderNginx } from "../../components/edge/nginx.render.ts";
+import { renderSites, type SitesInput } from "../../components/edge/site.render.ts";
+import type { Duration } from "../../components/shared/duration.ts";
+import { ensureImages } from "../../lab/build.ts";
+import { labImages } from "../../lab/images.ts";
+import { labNamed } from "../../lab/settings.ts";
+
+const repository = join(import.meta.dirname, "../..");
+
+export interface Outcome {
+  readonly code: number;
+  /** What it printed, errors included. */
+  readonly output: string;
+}
+
+/** An edge like that of a host, by the same program, with names and ports of its own on this machine's daemon. */
+export class TestEdge {
+  readonly docker = new Docker();
+  readonly name = `edgetest-${randomBytes(4).toString("hex")}`;
+  /** Network on which the applications are, in the place of a system's overlay network. */
+  readonly network = `${this.name}-apps`;
+  image = "";
+  application = "";
+  root = "";
+  httpPort = 0;
+  httpsPort = 0;
+  #networkId = "";
+
+  static async start(): Promise<TestEdge> {
+    const edge = new TestEdge();
+    await edge.#prepare();
+    return edge;
+  }
+
+  async #prepare(): Promise<void> {
+    const { published } = labImages(repository);
+    const find = (name: string) => published.find(({ repository }) => repository === name)!.image;
+    const images = [find("edge"), find("palmistry-api")];
+    const { cache } = labNamed(this.name, repository, { http: 0, https: 0 });
+    await ensureImages(this.docker, cache, images, () => undefined);
+    [this.image, this.application] = images.map((image) => image.tag) as [string, string];
+    [this.httpPort, this.httpsPort] = await freePorts();
+    this.root = await mkdtemp(join(tmpdir(), `${this.name}-`));
+    await chmod(this.root, 0o755);
+    await mkdir(join(this.root, "bin"));
+    await copyFile(join(repository, "components/edge/host.sh"), join(this.root, "bin/edge"));
+    await chmod(join(this.root, "bin/edge"), 0o755);
+    const settings = `name=${this.name} http=127.0.0.1:${this.httpPort} https=127.0.0.1:${this.httpsPort}\n`;
+    await writeFile(join(this.root, "settings"), settings);
+    this.#networkId = (await this.docker.createNetwork({ Name: this.network, Labels: { "berth.test": this.name } })).id;
+  }
+
+  /** Runs a verb of the host's program. */
+  async edge(args: readonly string[], input = ""): Promise<Outcome> {
+    const child = spawn(join(this.root, "bin/edge"), args);
+    let output = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding("utf8").on("data", (text: string) => (output += text));
+    }
+    child.stdin.end(input);
+    const code = await new Promise<number>((resolve, reject) => {
+      child.once("error", reject);
+      child.once("close", (status) => {
+        resolve(status ?? -1);
+      });
+    });
+    return { code, output };
+  }
+
+  runtime(image = this.image): Promise<Outcome> {
+    return this.edge(["runtime", image, this.network, this.#networkId]);
+  }
+
+  /** Serves sites; `change` has the last word about the text of their file. */
+  site(input: SitesInput, drain: Duration, change = (text: string) => text): Promise<Outcome> {
+    const text = change(renderSites(input));
+    const files = renderFiles({ ...renderNginx({ drain }), [`sites/${input.system}.conf`]: text });
+    return this.edge(["site", input.system, ...input.sites.map((site) => site.host)], files);
+  }
+
+  /** An application that answers as a service's task does: under `tasks.<service>`. */
+  async task(service: string, env: Readonly<Record<string, string>> = {}): Promise<Docker.Container> {
+    const container = await this.docker.createContainer({
+      Image: this.application,
+      Labels: { "berth.test": this.name },
+      Env: Object.entries(env).map(([key, value]) => `${key}=${value}`),
+      HostConfig: { NetworkMode: this.network, AutoRemove: true },
+      NetworkingConfig: { EndpointsConfig: { [this.network]: { Aliases: [`tasks.${service}`] } } },
+    });
+    await container.start();
+    return container;
+  }
+
+  /** The same nginx under another image id, as a new version would be. */
+  async otherImage(tag: string): Promise<string> {
+    const container = await this.docker.createContainer({ Image: this.image, Cmd: ["true"] });
+    const name = `${this.name}:${tag}`;
+    await container.commit({ repo: this.name, tag, changes: `LABEL version=${tag}` });
+    await container.remove();
+    return name;
+  }
+
+  file(path: string): Promise<string> {
+    return readFile(join(this.root, path), "utf8");
+  }
+
+  /** Generations of nginx that run, by number. */
+  async generations(): Promise<{ number: number; image: string; startedAt: string }[]> {
+    const list = await this.docker.listContainers({ filters: { label: [`berth.edge=${this.name}`] } });
+    const named = list.flatMap(({ Id, Names }) => {
+      const number = new RegExp(`^/${this.name}-(\\d+)$`).exec(Names[0] ?? "")?.[1];
+      return number === undefined ? [] : [{ id: Id, number: Number(number) }];
+    });
+    const found = await Promise.all(
+      named.map(async ({ id, number }) => {
+        const { Config, State } = await this.docker.getContainer(id).inspect();
+        return { number, image: Config.Image, startedAt: State.StartedAt };
+      }),
+    );
+    return found.toSorted((one, other) => one.number - other.number);
+  }
+
+  container(suffix = ""): Docker.Container {
+    return this.docker.getContainer(this.name + suffix);
+  }
+
+  async stop(): Promise<void> {
+    for (const label of [`berth.edge=${this.name}`, `berth.test=${this.name}`]) {
+      const filters = { label: [label] };
+      const containers = await this.docker.listContainers({ all: true, filters });
+      await Promise.all(containers.map(({ Id }) => this.docker.getContainer(Id).remove({ force: true, v: true })));
+      for (const { Id } of await this.docker.listNetworks({ filters })) await this.docker.getNetwork(Id).remove();
+    }
+    const images = await this.docker.listImages({ filters: { reference: [this.name] } });
+    await Promise.all(images.map(({ Id }) => this.docker.getImage(Id).remove()));
+    await rm(this.root, { recursive: true, force: true });
+  }
+}
+
+/** Routes of services `<system>-<name>` by their ports, with the defaults of the schema filled in. */
+export function sites(
+  system: string,
+  ports: Readonly<Record<string, number>>,
+  list: readonly z.input<typeof site>[],
+  limits: SitesInput["limits"] = {},
+): SitesInput {
+  return {
+    system,
+    sites: list.map((entry) => site.parse(entry)),
+    limits,
+    upstreams: Object.fromEntries(
+      Object.entries(ports).map(([name, port]) => [name, { name: `${system}-${name}`, port }]),
+    ),
+    trustedProxies: [],
+  };
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+/** One request over TLS on a connection of its own. */
+export function visit(
+  edge: Pick<TestEdge, "httpsPort">,
+  host: string,
+  path: string,
+  options: {
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly method?: string;
+    readonly body?: string;
+  } = {},
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const { headers, method, body } = options;
+    const to = { host: "127.0.0.1", port: edge.httpsPort, servername: host, rejectUnauthorized: false, agent: false };
+    request({ ...to, path, method, headers: { host, ...headers } }, (response) => {
+      let text = "";
+      response.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+      response.on("end", () => {
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: text });
+      });
+    })
+      .on("error", reject)
+      .end(body);
+  });
+}
+
+async function freePorts(): Promise<[number, number]> {
+  const servers = [createServer(), createServer()];
+  const ports = await Promise.all(
+    servers.map(
+      (server) =>
+        new Promise<number>((resolve) => {
+          server.listen(0, "127.0.0.1", () => {
+            resolve((server.address() as AddressInfo).port);
+          });
+        }),
+    ),
+  );
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports as [number, number];
+}
