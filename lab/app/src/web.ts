@@ -1,0 +1,94 @@
+import { createServer, type ServerResponse } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+import { countRequest, renderMetrics } from "./metrics.ts";
+import { frontend } from "./page.ts";
+import { isBroken, log, secretFiles, settings } from "./settings.ts";
+import { acceptSockets } from "./sockets.ts";
+
+let draining = false;
+let circuitOpen = false;
+
+/**
+ * Serves HTTP and WebSockets. On SIGTERM it drains: answers close their connections, sockets are told to reconnect,
+ * new connections are accepted only until the edge has noticed, and the process ends when the last one is done.
+ */
+export function serve(): void {
+  const server = createServer((request, response) => {
+    countRequest();
+    // A kept-alive connection that is closed while it is idle may meet a request that is already on its way.
+    if (draining) response.setHeader("Connection", "close");
+    answer(request.method ?? "GET", new URL(request.url ?? "/", "http://app")).then(
+      (result) => {
+        reply(response, result);
+      },
+      (error: unknown) => {
+        log("request failed", { url: request.url, error: String(error) });
+        response.destroy();
+      },
+    );
+  });
+  // Longer than the edge keeps its connections, so that the edge is the one that closes.
+  server.keepAliveTimeout = 90_000;
+  const sockets = acceptSockets(server, ["/ws", "/api/ws"]);
+  server.listen(settings.port, () => {
+    log("listening", { port: settings.port });
+  });
+
+  process.once("SIGTERM", () => {
+    draining = true;
+    log("draining", { sockets: sockets.count() });
+    sockets.askToReconnect();
+    const ended = (how: string) => () => {
+      log("stopped", { how });
+      process.exit(0);
+    };
+    setTimeout(() => {
+      server.close(ended("drained"));
+      server.closeIdleConnections();
+      sockets.whenNone(() => {
+        server.closeIdleConnections();
+      });
+    }, settings.lameDuckMs);
+    setTimeout(() => {
+      sockets.closeAll();
+      setTimeout(ended("out of time"), 1000);
+    }, settings.drainMs);
+  });
+}
+
+interface Answer {
+  readonly status?: number;
+  readonly body: string;
+  readonly type?: string;
+}
+
+async function answer(method: string, url: URL): Promise<Answer> {
+  // The edge may pass /api on or strip it; the API answers both.
+  const path = url.pathname.replace(/^\/api(?=\/|$)/, "") || "/";
+  switch (path) {
+    case "/version":
+      return { body: settings.version };
+    case "/health":
+      return isBroken ? { status: 503, body: "unhealthy: this release never is healthy\n" } : { body: "ok\n" };
+    case "/ready":
+      return draining || isBroken ? { status: 503, body: "not ready\n" } : { body: "ready\n" };
+    case "/slow":
+      await sleep(Math.min(Number(url.searchParams.get("ms") ?? 1000), 60_000));
+      return { body: "done\n" };
+    case "/metrics":
+      return { body: renderMetrics({ draining }) };
+    case "/circuit-breaker":
+      if (method === "POST") circuitOpen = url.searchParams.get("state") === "open";
+      return { body: JSON.stringify({ state: circuitOpen ? "open" : "closed" }), type: "application/json" };
+    case "/env-check":
+      return { body: JSON.stringify(secretFiles()), type: "application/json" };
+    case "/":
+      return { body: frontend(), type: "text/html; charset=utf-8" };
+    default:
+      return { status: 404, body: `${url.pathname}: not found\n` };
+  }
+}
+
+function reply(response: ServerResponse, { status = 200, body, type = "text/plain; charset=utf-8" }: Answer): void {
+  response.writeHead(status, { "Content-Type": type, "Content-Length": Buffer.byteLength(body) }).end(body);
+}

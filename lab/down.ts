@@ -1,0 +1,36 @@
+import { rm, rmdir } from "node:fs/promises";
+import { join } from "node:path";
+import { ensureDocker } from "./daemon.ts";
+import { removeLabObjects } from "./docker.ts";
+import type { Progress } from "./progress.ts";
+import { isInstalled } from "./run.ts";
+import type { Lab } from "./settings.ts";
+import { exists } from "./state.ts";
+
+/** `npm run lab:down`: removes all of one lab and nothing else. */
+export async function down(lab: Lab, progress: Progress): Promise<void> {
+  await progress.phase("down", async (report) => {
+    if (await isInstalled("dockerd")) {
+      const docker = await ensureDocker(lab.cache, () => undefined);
+      for (const removed of await removeLabObjects(docker, lab)) report(`removed ${removed}`);
+    }
+    for (const path of [lab.stackFile, join(lab.root, ".berth", lab.name), lab.directory]) {
+      if (!(await exists(path))) continue;
+      await rm(path, { recursive: true, force: true });
+      report(`removed ${path}`);
+    }
+    for (const parent of [join(lab.root, ".lab"), join(lab.root, ".berth")]) await removeIfEmpty(parent);
+  });
+  progress.say(
+    `Kept, for the next lab: ${lab.cache} (engine, compiled code), images berth-lab/*, installed packages, Docker itself.`,
+  );
+}
+
+async function removeIfEmpty(directory: string): Promise<void> {
+  try {
+    await rmdir(directory);
+  } catch (error) {
+    const { code = "" } = error as NodeJS.ErrnoException;
+    if (!["ENOTEMPTY", "ENOENT"].includes(code)) throw error;
+  }
+}

@@ -1,0 +1,81 @@
+import { spawn } from "node:child_process";
+import { readdir } from "node:fs/promises";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { isAlive } from "./lock.ts";
+import { run } from "./run.ts";
+import { configFileArgs, type Lab } from "./settings.ts";
+import { readIfThere } from "./state.ts";
+
+/** Directory of the file backend. */
+export function backendDirectory(lab: Pick<Lab, "directory">): string {
+  return join(lab.directory, "state");
+}
+
+/** Runs pulumi and returns its standard output; for short commands that ask nothing. */
+export async function pulumi(
+  lab: Lab,
+  env: NodeJS.ProcessEnv,
+  args: readonly string[],
+  input?: string,
+): Promise<string> {
+  return await run(["pulumi", ...args, "--non-interactive"], { cwd: lab.root, env, input });
+}
+
+/**
+ * Runs `pulumi up` in view. It gets a process group of its own and every signal once, from here: a terminal's Ctrl-C
+ * goes to the whole group, and pulumi takes a second one as "stop at once, whatever is half done".
+ */
+export async function pulumiUp(lab: Lab, env: NodeJS.ProcessEnv): Promise<void> {
+  const args = ["up", "--yes", "--skip-preview", "--stack", lab.name, ...configFileArgs(lab)];
+  const child = spawn("pulumi", args, { cwd: lab.root, env, stdio: ["ignore", "inherit", "inherit"], detached: true });
+  let last = 0;
+  const pass = (signal: NodeJS.Signals) => {
+    // npm passes on the signal that the terminal has sent already.
+    if (Date.now() - last > 1000) child.kill(signal);
+    last = Date.now();
+  };
+  const interrupt = () => {
+    pass("SIGINT");
+  };
+  process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
+  try {
+    const code = await new Promise<number | string>((resolve, reject) => {
+      child.once("error", reject).once("close", (status, signal) => {
+        resolve(status ?? signal ?? "unknown");
+      });
+    });
+    if (code !== 0) throw new Error(`pulumi up ended with ${code}; what it says is above`);
+  } finally {
+    process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
+  }
+}
+
+/** The file backend's lock as pulumi writes it. */
+interface StackLock {
+  readonly pid: number;
+  readonly username: string;
+  readonly hostname: string;
+  readonly timestamp: string;
+}
+
+/**
+ * Takes away the lock of a pulumi that was killed. A living one keeps it: two updates at once would undo each other.
+ */
+export async function clearStaleLock(lab: Lab, env: NodeJS.ProcessEnv, say: (line: string) => void): Promise<void> {
+  const directory = join(backendDirectory(lab), ".pulumi", "locks", "organization", "berth", lab.name);
+  const locks = await readdir(directory).catch(() => []);
+  for (const file of locks) {
+    const text = await readIfThere(join(directory, file));
+    if (text === undefined) continue;
+    const lock = JSON.parse(text) as StackLock;
+    const owner = `process ${lock.pid} of ${lock.username} on ${lock.hostname}, since ${lock.timestamp}`;
+    if (lock.hostname !== hostname() || isAlive(lock.pid))
+      throw new Error(
+        `stack ${lab.name}: locked by ${owner}; wait for it, or, if it is surely gone: pulumi cancel --stack ${lab.name}`,
+      );
+    await pulumi(lab, env, ["cancel", "--yes", "--stack", lab.name]);
+    say(`the stack's lock was left behind by ${owner}, which is gone: cancelled`);
+    return;
+  }
+}

@@ -1,0 +1,85 @@
+import { homedir } from "node:os";
+import { join, relative } from "node:path";
+import { parseArgs } from "node:util";
+
+/** A lab: its name, its place on disk and the ports people use. Everything else is looked up when needed. */
+export interface Lab {
+  /** Also the name of the Pulumi stack. */
+  readonly name: string;
+  /** The repository. */
+  readonly root: string;
+  /** State of this lab: `.lab/<name>`. */
+  readonly directory: string;
+  /** What outlives labs and may be deleted at any time. */
+  readonly cache: string;
+  readonly stackFile: string;
+  readonly domain: string;
+  readonly httpPort: number;
+  readonly httpsPort: number;
+}
+
+export const verbs = ["up", "down", "env"] as const;
+export type Verb = (typeof verbs)[number];
+
+export class UsageError extends Error {}
+
+/** A lab that is called `local` owns the stack file in the root; others keep theirs with their state. */
+export function labNamed(name: string, root: string, ports: { http: number; https: number }, env = process.env): Lab {
+  const directory = join(root, ".lab", name);
+  return {
+    name,
+    root,
+    directory,
+    cache: join(env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "berth"),
+    stackFile: name === "local" ? join(root, "Pulumi.local.yaml") : join(directory, `Pulumi.${name}.yaml`),
+    domain: "palmistry.test",
+    httpPort: ports.http,
+    httpsPort: ports.https,
+  };
+}
+
+/** Arguments that name a stack file to Pulumi; none where Pulumi finds it by itself. */
+export function configFileArgs(lab: Pick<Lab, "name" | "root" | "stackFile">): string[] {
+  return lab.name === "local" ? [] : ["--config-file", relative(lab.root, lab.stackFile)];
+}
+
+export function parseCommandLine(argv: readonly string[], env: NodeJS.ProcessEnv, root: string): [Verb, Lab] {
+  const { values, positionals } = parse(argv);
+  const verb = positionals[0] ?? "up";
+  if (!isVerb(verb) || positionals.length > 1)
+    throw new UsageError(`must be one of ${verbs.join(", ")}, got "${positionals.join(" ")}"`);
+  const name = values.name ?? "local";
+  if (!/^[a-z][a-z0-9-]{0,20}$/.test(name))
+    throw new UsageError(`--name: must be lower-case letters, digits and hyphens, at most 21, got "${name}"`);
+  const ports = {
+    http: port("--http-port or LAB_HTTP_PORT", values["http-port"] ?? env["LAB_HTTP_PORT"], 8080),
+    https: port("--https-port or LAB_HTTPS_PORT", values["https-port"] ?? env["LAB_HTTPS_PORT"], 8443),
+  };
+  if (ports.http === ports.https)
+    throw new UsageError(`--http-port, --https-port: must differ, got ${ports.http} for both`);
+  return [verb, labNamed(name, root, ports, env)];
+}
+
+function parse(argv: readonly string[]) {
+  const options = {
+    name: { type: "string" },
+    "http-port": { type: "string" },
+    "https-port": { type: "string" },
+  } as const;
+  try {
+    return parseArgs({ args: [...argv], options, allowPositionals: true });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function isVerb(text: string): text is Verb {
+  return (verbs as readonly string[]).includes(text);
+}
+
+function port(source: string, text: string | undefined, fallback: number): number {
+  const number = text === undefined || text === "" ? fallback : Number(text);
+  if (!Number.isInteger(number) || number < 1 || number > 65535)
+    throw new UsageError(`${source}: must be a port between 1 and 65535, got "${text ?? ""}"`);
+  return number;
+}

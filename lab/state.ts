@@ -1,0 +1,90 @@
+import { randomBytes } from "node:crypto";
+import { access, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { dirname } from "node:path";
+
+/** The file's text, or undefined when there is no such file. */
+export async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Writes a file whole or not at all, and only when its text differs. Returns whether it was written. */
+export async function writeFileAtomic(path: string, text: string, mode = 0o644): Promise<boolean> {
+  if ((await readIfThere(path)) === text) return false;
+  await mkdir(dirname(path), { recursive: true });
+  const next = `${path}.${randomBytes(4).toString("hex")}`;
+  try {
+    await writeFile(next, text, { mode });
+    await rename(next, path);
+  } catch (error) {
+    await rm(next, { force: true });
+    throw error;
+  }
+  return true;
+}
+
+/** A text made once and kept from then on, for example a passphrase. */
+export async function once(path: string, make: () => string | Promise<string>, mode = 0o600): Promise<string> {
+  const kept = await readIfThere(path);
+  if (kept !== undefined) return kept;
+  const text = await make();
+  await writeFileAtomic(path, text, mode);
+  return text;
+}
+
+/** Ports on 127.0.0.1 by purpose, free when first asked for and the same ones from then on. */
+export async function keepPorts<Purpose extends string>(
+  path: string,
+  purposes: readonly Purpose[],
+): Promise<Record<Purpose, number>> {
+  const kept = JSON.parse((await readIfThere(path)) ?? "{}") as Partial<Record<Purpose, number>>;
+  const free = await freePorts(purposes.length);
+  const ports = Object.fromEntries(purposes.map((purpose, index) => [purpose, kept[purpose] ?? free[index]]));
+  await writeFileAtomic(path, JSON.stringify(ports, undefined, 2) + "\n");
+  return ports as Record<Purpose, number>;
+}
+
+/** Different free ports on 127.0.0.1: all are held at once while they are looked for. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(Array.from({ length: count }, () => listen(0)));
+  const ports = servers.map((server) => (server.address() as { port: number }).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
+
+/** Whether something listens on 127.0.0.1 there, on this address or on all of them. */
+export async function isPortTaken(port: number): Promise<boolean> {
+  try {
+    const server = await listen(port);
+    await new Promise((resolve) => server.close(resolve));
+    return false;
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === "EADDRINUSE") return true;
+    // Below 1024 only root may listen; the Docker daemon, which will, is root.
+    if (code === "EACCES") return false;
+    throw error;
+  }
+}
+
+function listen(port: number) {
+  return new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen({ port, host: "127.0.0.1", exclusive: true }, () => {
+      resolve(server);
+    });
+  });
+}

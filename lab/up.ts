@@ -1,0 +1,141 @@
+import { join, relative } from "node:path";
+import Docker from "dockerode";
+import { ensureImages } from "./build.ts";
+import { ensureDocker } from "./daemon.ts";
+import { ensureNetwork, objectName, removePart } from "./docker.ts";
+import { ensureEngine, type Engine } from "./engine.ts";
+import { labEnvironment, processEnvironment, renderExports } from "./environment.ts";
+import { ensureHosts, ensureSshKey, type LabHost } from "./hosts.ts";
+import { get, until } from "./http.ts";
+import { labImages } from "./images.ts";
+import { ensurePrograms } from "./packages.ts";
+import { ensureParts, type Parts } from "./parts.ts";
+import type { Progress } from "./progress.ts";
+import { clearStaleLock, pulumiUp } from "./pulumi.ts";
+import { ensurePushed } from "./registry.ts";
+import type { Lab } from "./settings.ts";
+import { dropState, ensureStack } from "./stack.ts";
+import { isPortTaken, writeFileAtomic } from "./state.ts";
+
+/** Everything a `pulumi up` needs is there. */
+export interface PreparedLab {
+  readonly lab: Lab;
+  readonly engine: Engine;
+  readonly hosts: readonly LabHost[];
+  readonly parts: Parts;
+  /** As `env` prints it; PATH holds only what goes in front. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** Brings up everything around berth: engine, images, parts, an empty host, the stack file. */
+export async function prepare(lab: Lab, progress: Progress): Promise<PreparedLab> {
+  await checkPorts(lab);
+  const docker = await progress.phase("docker", async (report) => {
+    const daemon = await ensureDocker(lab.cache, report);
+    await ensurePrograms(["mmdebstrap", "openssl", "ssh"], report);
+    return daemon;
+  });
+  const images = labImages(lab.root);
+  const wanted = [images.base, images.host, images.parts, ...images.published.map(({ image }) => image)];
+  const [engine] = await Promise.all([
+    progress.phase("engine", (report) => ensureEngine(lab, report)),
+    progress.phase("images", (report) => ensureImages(docker, lab.cache, wanted, report)),
+  ]);
+  const { hosts, parts } = await progress.phase("hosts and parts", async (report) => {
+    const prefix = await ensureNetwork(docker, lab);
+    const hosts = await ensureHosts(docker, lab, images, prefix, report);
+    if (hosts.some(({ isNew }) => isNew)) await forgetEarlierHosts(docker, lab, report);
+    return { hosts, parts: await ensureParts(docker, lab, images, prefix, report) };
+  });
+  const registry = { port: parts.registryPort, ca: parts.ca };
+  const pushed = await progress.phase("push", (report) =>
+    ensurePushed(docker, lab, registry, images.published, report),
+  );
+  const environment = labEnvironment({ lab, engine, cloudflare: parts.cloudflare });
+  await progress.phase("stack", async (report) => {
+    const env = processEnvironment(environment);
+    const facts = { lab, hosts, images: pushed, ca: parts.ca, zoneId: parts.cloudflare.zoneId };
+    await ensureStack(lab, env, facts, await ensureSshKey(lab, report), report);
+    await clearStaleLock(lab, env, report);
+    await writeFileAtomic(join(lab.directory, "env.sh"), renderExports(environment), 0o600);
+  });
+  return { lab, engine, hosts, parts, environment };
+}
+
+/** `npm run lab`: prepares, runs `pulumi up`, asks the result for its version and tells what to do next. */
+export async function up(lab: Lab, progress: Progress): Promise<void> {
+  const prepared = await prepare(lab, progress);
+  for (const line of prepared.engine.summary) progress.say(`  ${line}`);
+  await progress.phase("pulumi up", () => pulumiUp(lab, processEnvironment(prepared.environment)));
+  const version = await progress.phase("check", () => until("edge", () => askVersion(prepared)));
+  progress.say(renderSummary(prepared, version, progress.phases));
+}
+
+async function askVersion({ lab, parts }: PreparedLab): Promise<string> {
+  const url = `https://127.0.0.1:${lab.httpsPort}/api/version`;
+  const answer = await get(url, { ca: parts.acmeRoots, servername: lab.domain, headers: { Host: lab.domain } });
+  if (answer.status !== 200) throw new Error(`${url}: answers ${answer.status}`);
+  return answer.body;
+}
+
+function renderSummary(
+  { lab, engine }: PreparedLab,
+  version: string,
+  phases: readonly { readonly title: string; readonly seconds: number }[],
+): string {
+  const site = `https://${lab.domain}:${lab.httpsPort}`;
+  const root = relative(process.cwd(), join(lab.directory, "acme-root.pem"));
+  const option = lab.name === "local" ? "" : ` --name ${lab.name}`;
+  const pin = (what: string) => `npm run berth -- pin ${lab.name} ${what} && pulumi up`;
+  return `
+${site}/ runs palmistry ${version}
+  curl --cacert ${root} --resolve ${lab.domain}:${lab.httpsPort}:127.0.0.1 ${site}/api/version
+
+${engine.summary.join("\n")}
+${phases.map(({ title, seconds }) => `${title} ${seconds.toFixed(1)} s`).join(", ")}
+
+To work on it: eval "$(npm run -s lab -- env${option})", then for example
+  change a pin      ${pin("api=1.1.0")}
+  break a deploy    ${pin("api=1.2.0-broken")}
+  roll back         npm run berth -- rollback ${lab.name}
+To remove it: npm run lab:down${option === "" ? "" : ` --${option}`}`;
+}
+
+/** Refuses ports that someone else has, before anything is started. */
+async function checkPorts(lab: Lab): Promise<void> {
+  const taken = await Promise.all(
+    (
+      [
+        ["LAB_HTTP_PORT", lab.httpPort],
+        ["LAB_HTTPS_PORT", lab.httpsPort],
+      ] as const
+    ).map(async ([variable, port]) => ((await isPortTaken(port)) ? { variable, port } : undefined)),
+  );
+  const foreign = taken.filter((each) => each !== undefined);
+  if (foreign.length === 0 || (await hostRuns(lab))) return;
+  throw new Error(
+    foreign
+      .map(
+        ({ variable, port }) =>
+          `127.0.0.1:${port}: another program listens there; stop it (ss -ltnp 'sport = :${port}' names it) ` +
+          `or choose another port: ${variable}=${port + 1000} npm run lab`,
+      )
+      .join("\n"),
+  );
+}
+
+async function hostRuns(lab: Lab): Promise<boolean> {
+  try {
+    return (await new Docker().getContainer(objectName(lab, "host1")).inspect()).State.Running;
+  } catch {
+    // No such container, or no daemon that could have one: either way the port is not this lab's.
+    return false;
+  }
+}
+
+async function forgetEarlierHosts(docker: Docker, lab: Lab, report: (step: string) => void): Promise<void> {
+  if (!(await dropState(lab))) return;
+  // The records of the earlier state would be in the way of the new ones.
+  await removePart(docker, lab, "cloudflare");
+  report("the host is a new one: the state of the earlier one, and its DNS records, are dropped");
+}
