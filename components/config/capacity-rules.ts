@@ -9,45 +9,56 @@ import type { Resources, Service, Store } from "./system.ts";
 
 export function capacityProblems(stack: StackParts, system: SystemParts): Problem[] {
   const sized = [...entries("services", system.services), ...entries("data", system.data)].map(
-    ([section, name, spec]) => {
-      const override = stack.services?.[name]?.resources ?? {};
-      const place = (field: keyof Resources, own: string): string =>
-        field in override ? `berth:services.${name}.resources.${field}` : `system.${section}.${name}.${own}`;
-      return { spec, resources: { ...spec.resources, ...override }, place };
-    },
+    ([section, name, spec]) => ({
+      spec,
+      override: stack.services?.[name] ?? {},
+      resources: { ...spec.resources, ...stack.services?.[name]?.resources },
+      places: { stack: `berth:services.${name}`, system: `system.${section}.${name}` },
+    }),
   );
   return [
-    ...sized.flatMap(({ resources, place }) => reservationProblems(resources, place)),
-    ...sized.flatMap(({ spec, resources, place }) => redisProblems(spec, resources, place)),
+    ...sized.flatMap((thing) => reservationProblems(thing)),
+    ...sized.flatMap((thing) => redisProblems(thing)),
     ...connectionProblems(stack, system),
   ];
 }
 
-type Place = (field: keyof Resources, own: string) => string;
+interface Sized {
+  readonly spec: Service | Store;
+  readonly override: NonNullable<StackParts["services"]>[string];
+  /** With the override. */
+  readonly resources: Resources;
+  readonly places: { readonly stack: string; readonly system: string };
+}
 
 const entries = <T>(section: string, things: Readonly<Record<string, T>> | undefined): [string, string, T][] =>
   Object.entries(things ?? {}).map(([name, thing]) => [section, name, thing]);
 
-function reservationProblems(resources: Resources, place: Place): Problem[] {
+function reservationProblems({ resources, override, places }: Sized): Problem[] {
   const { memory, reserveMemory, cpus, reserveCpus } = resources;
+  const path = (field: string): string =>
+    `${field in (override.resources ?? {}) ? places.stack : places.system}.resources.${field}`;
   const problems: Problem[] = [];
   if (reserveMemory !== undefined && bytes(reserveMemory) > bytes(memory)) {
     const message = `is above the limit, got ${show(reserveMemory)} of ${show(memory)}; write ${show(memory)} or less`;
-    problems.push({ path: place("reserveMemory", "resources.reserveMemory"), message });
+    problems.push({ path: path("reserveMemory"), message });
   }
   if (reserveCpus !== undefined && reserveCpus > cpus) {
     const message = `is above the limit, got ${reserveCpus} of ${cpus}; write ${cpus} or less`;
-    problems.push({ path: place("reserveCpus", "resources.reserveCpus"), message });
+    problems.push({ path: path("reserveCpus"), message });
   }
   return problems;
 }
 
-function redisProblems(spec: Service | Store, { memory }: Resources, place: Place): Problem[] {
-  if (spec.kind !== "redis" || bytes(spec.maxmemory) < bytes(memory)) return [];
+function redisProblems({ spec, resources: { memory }, override, places }: Sized): Problem[] {
+  if (spec.kind !== "redis") return [];
+  const maxmemory = override.maxmemory ?? spec.maxmemory;
+  if (bytes(maxmemory) < bytes(memory)) return [];
+  const changed = override.maxmemory !== undefined ? "maxmemory" : override.resources?.memory && "resources.memory";
   const message =
-    `leaves Redis no memory for itself, got maxmemory ${show(spec.maxmemory)} of a limit of ${show(memory)}; ` +
+    `leaves Redis no memory for itself, got maxmemory ${show(maxmemory)} of a limit of ${show(memory)}; ` +
     "keep maxmemory at three quarters of the limit: rewriting its file takes the rest";
-  return [{ path: place("memory", "maxmemory"), message }];
+  return [{ path: changed === undefined ? `${places.system}.maxmemory` : `${places.stack}.${changed}`, message }];
 }
 
 /** Postgres keeps these for its superuser: `superuser_reserved_connections`. */
@@ -61,7 +72,9 @@ function connectionProblems(stack: StackParts, system: SystemParts): Problem[] {
       const tasks = tasksDuringRollout(service, stack.services?.[name]?.replicas);
       return perTask * tasks === 0 ? [] : [{ total: perTask * tasks, text: `${name} ${tasks} × ${perTask}` }];
     });
-    const { field, limit, reserved } = limitOf(spec);
+    const { field, own, reserved } = limitOf(spec);
+    const override = stack.services?.[store]?.[field];
+    const limit = override ?? own;
     const total = demands.reduce((sum, demand) => sum + demand.total, reserved);
     if (total <= limit) return [];
     const sum = [...demands.map(({ text }) => text), ...(reserved > 0 ? [`administration ${reserved}`] : [])].join(
@@ -70,7 +83,7 @@ function connectionProblems(stack: StackParts, system: SystemParts): Problem[] {
     const message =
       `is less than the tasks of a rollout may open, got ${limit} for ${sum} = ${total}; ` +
       `write ${total} or more, or give services fewer replicas or smaller pools`;
-    return [{ path: `system.data.${store}.${field}`, message }];
+    return [{ path: `${override === undefined ? "system.data" : "berth:services"}.${store}.${field}`, message }];
   });
 }
 
@@ -83,7 +96,7 @@ function tasksDuringRollout(service: Service, override: number | undefined): num
   return replicas + (parallelism === 0 ? replicas : Math.min(parallelism, replicas));
 }
 
-function limitOf(store: Store): { field: string; limit: number; reserved: number } {
-  if (store.kind === "redis") return { field: "maxclients", limit: store.maxclients, reserved: 0 };
-  return { field: "maxConnections", limit: store.maxConnections, reserved: reservedForAdministration };
+function limitOf(store: Store): { field: "maxclients" | "maxConnections"; own: number; reserved: number } {
+  if (store.kind === "redis") return { field: "maxclients", own: store.maxclients, reserved: 0 };
+  return { field: "maxConnections", own: store.maxConnections, reserved: reservedForAdministration };
 }

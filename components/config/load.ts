@@ -70,11 +70,13 @@ export interface RawConfig {
 export function parse(raw: RawConfig): Config {
   const document = berthValues(raw);
   const stack = check(stackSchema, document);
+  // What is stored as a secret is not looked at, so it is not missing either.
+  const findings = stack.findings.filter(({ path }) => !raw.secretKeys.includes(`berth:${path.join(".")}`));
   const system = check(systemSchema, raw.system ?? {});
   const known = raw.system !== undefined;
 
   const problems: Problem[] = [
-    ...toProblems("berth:", stack.findings),
+    ...toProblems("berth:", findings),
     ...toProblems("berth:", restore(stackRules(stack.rest, raw.stack), stack.original)),
     ...secretProblems(raw, known ? system.rest : undefined),
   ];
@@ -125,11 +127,11 @@ function nameProblems(folder: string | undefined, name: string | undefined): Pro
   return [{ path: "system.name", message: `is not the name of its folder, got ${show(name)}; write ${show(folder)}` }];
 }
 
-/** What stands under `berth:`, structured values decoded, secrets apart. */
+/** What stands in clear under `berth:`, structured values decoded. */
 function berthValues(raw: RawConfig): Record<string, unknown> {
   const entries = Object.entries(raw.values).flatMap(([key, value]) => {
-    const name = key.startsWith("berth:") ? key.slice("berth:".length) : undefined;
-    return name === undefined || name === "sshKey" ? [] : [[name, decode(value)]];
+    if (!key.startsWith("berth:") || key === "berth:sshKey" || raw.secretKeys.includes(key)) return [];
+    return [[key.slice("berth:".length), decode(value)]];
   });
   return Object.fromEntries(entries) as Record<string, unknown>;
 }

@@ -48,7 +48,16 @@ function resizeService(
 }
 
 function resizeStore(store: Store, override: Stack["services"][string] | undefined): Store {
-  return { ...store, resources: { ...store.resources, ...override?.resources } };
+  const resources = { ...store.resources, ...override?.resources };
+  if (store.kind === "postgres") {
+    return { ...store, resources, maxConnections: override?.maxConnections ?? store.maxConnections };
+  }
+  return {
+    ...store,
+    resources,
+    maxmemory: override?.maxmemory ?? store.maxmemory,
+    maxclients: override?.maxclients ?? store.maxclients,
+  };
 }
 
 function mapValues<T, U>(record: Readonly<Record<string, T>>, change: (value: T, key: string) => U): Record<string, U> {

@@ -3,6 +3,7 @@ import { at, keysAt, type Finding, type Path } from "./findings.ts";
 import { list, show } from "./refusals.ts";
 import type { Environment, Host, Stack } from "./stack.ts";
 import type { SystemParts } from "./system-rules.ts";
+import type { Service, Store } from "./system.ts";
 
 /* Rules across the fields of a stack file, and between a stack file and its system. */
 
@@ -141,19 +142,22 @@ function usedImages(document: unknown): string[] {
   return [...new Set(keys.filter((key) => typeof key === "string"))];
 }
 
+const applies: Readonly<Record<Service["kind"] | Store["kind"], readonly string[]>> = {
+  web: ["replicas", "resources", "env"],
+  worker: ["replicas", "resources", "env"],
+  job: ["resources", "env"],
+  postgres: ["resources", "maxConnections"],
+  redis: ["resources", "maxmemory", "maxclients"],
+};
+
 function overrideRules(stack: StackParts, system: SystemParts, document: unknown): Finding[] {
   const names = ["services", "data"].flatMap((section) => keysAt(document, [section]));
   return Object.entries(stack.services ?? {}).flatMap(([name, override]) => {
     const path = ["services", name];
     if (!names.includes(name)) return [{ path, message: notOf("a service or store", names) }];
     const kind = system.services?.[name]?.kind ?? system.data?.[name]?.kind;
-    const fixed: Partial<Record<string, readonly ("replicas" | "env")[]>> = {
-      job: ["replicas"],
-      postgres: ["replicas", "env"],
-      redis: ["replicas", "env"],
-    };
-    return (fixed[kind ?? ""] ?? [])
-      .filter((field) => override[field] !== undefined)
+    return Object.keys(override)
+      .filter((field) => kind !== undefined && !applies[kind].includes(field))
       .map((field) => ({ path: [...path, field], message: `does not apply to a ${kind ?? ""}; remove it` }));
   });
 }

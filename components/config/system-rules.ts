@@ -74,7 +74,7 @@ function serviceRules(path: Path, name: string, service: Service, system: System
     findings.push({ path: [...path, "health", "path"], message });
   }
   if (!command && !probe) {
-    const message = `asks nothing, got ${show(service.health)}; give \`path\` (HTTP) or \`command\` (exit code)`;
+    const message = "asks nothing, got neither `path` nor `command`; give one of them";
     findings.push({ path: [...path, "health"], message });
   }
   if (service.kind === "worker" && probe) {

@@ -130,7 +130,7 @@ export default defineSystem({
       resources: { memory: "512 MB" },
       maxmemory: "384 MB",
       maxmemoryPolicy: "noeviction",
-      maxclients: 1000,
+      maxclients: 2000,
     },
   },
 

@@ -258,12 +258,14 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
     "overrides that do not apply",
     {
       "berth:services": {
+        api: { maxmemory: "1 GB" },
         migrate: { replicas: 2 },
         redis: { replicas: 3, env: { A: "b" } },
         postgres: { replicas: 1 },
       },
     },
     [
+      "berth:services.api.maxmemory: does not apply to a web; remove it",
       "berth:services.migrate.replicas: does not apply to a job; remove it",
       "berth:services.postgres.replicas: does not apply to a postgres; remove it",
       "berth:services.redis.env: does not apply to a redis; remove it",
@@ -274,6 +276,25 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
     "a reservation above the limit that the stack sets",
     { "berth:services": { api: { resources: { reserveMemory: "1 GB" } } } },
     ['berth:services.api.resources.reserveMemory: is above the limit, got "1 GB" of "512 MB"; write "512 MB" or less'],
+  ],
+  [
+    "more replicas than a store of the system, or of the stack, has connections for",
+    { "berth:services": { api: { replicas: 5 }, redis: { maxclients: 500 } } },
+    [
+      "berth:services.redis.maxclients: is less than the tasks of a rollout may open, got 500 for api 10 × 50 + " +
+        "worker 2 × 200 = 900; write 900 or more, or give services fewer replicas or smaller pools",
+      "system.data.postgres.maxConnections: is less than the tasks of a rollout may open, got 500 for migrate 1 × 1 + " +
+        "api 10 × 50 + worker 2 × 40 + administration 3 = 584; write 584 or more, or give services fewer replicas or " +
+        "smaller pools",
+    ],
+  ],
+  [
+    "a memory limit of the stack that Redis fills by itself",
+    { "berth:services": { redis: { resources: { memory: "256 MB" } } } },
+    [
+      'berth:services.redis.resources.memory: leaves Redis no memory for itself, got maxmemory "384 MB" of a limit of ' +
+        '"256 MB"; keep maxmemory at three quarters of the limit: rewriting its file takes the rest',
+    ],
   ],
   [
     "a negative count and a rate of another form",

@@ -1,0 +1,355 @@
+import assert from "node:assert/strict";
+import { problemsOf } from "../support/problems.ts";
+import { spoilt } from "../support/spoilt-system.ts";
+
+/* Bad systems and what is said about them: nothing less, nothing more. */
+
+const cases: [title: string, changes: Record<string, unknown>, problems: string[]][] = [
+  [
+    "a service without a health check",
+    { "services.api.health": undefined },
+    ["system.services.api.health: is missing; add it: How a container is asked whether it works: `path` or `command`"],
+  ],
+  [
+    "a health check that asks nothing",
+    { "services.api.health": { retries: 5 } },
+    ["system.services.api.health: asks nothing, got neither `path` nor `command`; give one of them"],
+  ],
+  [
+    "a health check that asks twice",
+    { "services.api.health": { path: "/", command: ["true"] } },
+    ['system.services.api.health.path: is given beside `command`, got "/"; keep one of the two'],
+  ],
+  [
+    "an HTTP health check without a port",
+    { "services.mail.health": { path: "/" } },
+    ['system.services.mail.health.path: needs a port, got "/" on a worker; give `command` instead'],
+  ],
+  [
+    "a service without a memory limit",
+    { "services.api.resources": { cpus: 1 } },
+    ["system.services.api.resources.memory: is missing; add it: Hard memory limit; a container above it is killed"],
+  ],
+  [
+    "a store without limits",
+    { "data.db.resources": undefined },
+    ["system.data.db.resources: is missing; add it: Limits and reservations; `memory` is required"],
+  ],
+  [
+    "a limit of nothing",
+    { "services.api.resources.memory": "0 MB" },
+    [
+      'system.services.api.resources.memory: is not a size, got "0 MB"; write a number above 0, a blank and KB, MB or GB, ' +
+        'for example "512 MB"',
+    ],
+  ],
+  [
+    "a size in another spelling",
+    { "data.queue.maxmemory": "96mb" },
+    [
+      'system.data.queue.maxmemory: is not a size, got "96mb"; write a number above 0, a blank and KB, MB or GB, ' +
+        'for example "512 MB"',
+    ],
+  ],
+  [
+    "no CPU",
+    { "services.api.resources.cpus": 0 },
+    ["system.services.api.resources.cpus: is too small, got 0; write more than 0"],
+  ],
+  [
+    "a reservation above its limit",
+    { "services.api.resources": { memory: "64 MB", reserveMemory: "65 MB", cpus: 1, reserveCpus: 2 } },
+    [
+      "system.services.api.resources.reserveCpus: is above the limit, got 2 of 1; write 1 or less",
+      'system.services.api.resources.reserveMemory: is above the limit, got "65 MB" of "64 MB"; write "64 MB" or less',
+    ],
+  ],
+  [
+    "an unknown key",
+    { "services.api.replica": 2 },
+    [
+      "system.services.api.replica: is not a known key; use kind, port, image, command, env, secrets, networks, resources, " +
+        "user, readOnly, dependsOn, connections, secretsAsEnv, replicas, health, rollout, stopGracePeriod or volumes",
+    ],
+  ],
+  [
+    "what a job does not have",
+    { "services.migrate.health": { path: "/" } },
+    [
+      "system.services.migrate.health: is not a known key; use kind, timeout, image, command, env, secrets, networks, " +
+        "resources, user, readOnly, dependsOn or connections",
+    ],
+  ],
+  [
+    "an unknown kind",
+    { "services.api.kind": "site" },
+    ['system.services.api.kind: is not one of the choices, got "site"; write web, worker or job'],
+  ],
+  ["no kind", { "data.db.kind": undefined }, ["system.data.db.kind: is missing; write postgres or redis"]],
+  [
+    "a port out of range",
+    { "services.api.port": 70000 },
+    ["system.services.api.port: is out of range, got 70000; use a port from 1 to 65535"],
+  ],
+  [
+    "root",
+    { "services.api.user": "0:0" },
+    [
+      'system.services.api.user: is not a numeric user and group, got "0:0"; write for example "1000:1000"; root is refused',
+    ],
+  ],
+  [
+    "names that nothing declares",
+    {
+      "services.api.networks": ["edge", "backend"],
+      "services.api.secrets": ["KEYS"],
+      "services.mail.secretsAsEnv": ["TOKEN"],
+      "services.mail.connections": { cache: 5 },
+      "data.db.networks": ["backend"],
+      "edge.sites": [{ host: "${domain}", routes: [{ path: "/", service: "api", limit: "fast" }] }],
+    },
+    [
+      'system.data.db.networks[0]: is not a network of the system, got "backend"; use edge or data, or declare it',
+      'system.edge.sites[0].routes[0].limit: is not a limit of the system, got "fast"; use slow, or declare it',
+      'system.services.api.networks[1]: is not a network of the system, got "backend"; use edge or data, or declare it',
+      'system.services.api.secrets[0]: is not a secret of the system, got "KEYS"; use KEY, DB_PASSWORD, QUEUE_PASSWORD or ' +
+        "DB_URL, or declare it",
+      'system.services.mail.connections.cache: is not a store of the system, got "cache"; use db or queue, or declare it',
+      'system.services.mail.secretsAsEnv[0]: is not a secret of the system, got "TOKEN"; use KEY, DB_PASSWORD, ' +
+        "QUEUE_PASSWORD or DB_URL, or declare it",
+    ],
+  ],
+  [
+    "a dependency on nothing and on itself",
+    { "services.mail.dependsOn": ["mail", "cache"] },
+    [
+      'system.services.mail.dependsOn[0]: is the service itself, got "mail"; remove it',
+      'system.services.mail.dependsOn[1]: is not a service or store of the system, got "cache"; use migrate, api, db or ' +
+        "queue, or declare it",
+    ],
+  ],
+  [
+    "dependencies in a circle",
+    { "services.mail.dependsOn": ["api"], "services.migrate.dependsOn": ["mail"] },
+    [
+      "system.services.api.dependsOn: waits for itself, got api → migrate → mail → api; remove one of these dependencies",
+    ],
+  ],
+  [
+    "a variable and a secret of one name",
+    {
+      "services.mail.secretsAsEnv": ["KEY"],
+      "services.mail.env": { KEY: "a", KEY_FILE: "b" },
+    },
+    [
+      "system.services.mail.env.KEY: is also set by a secret of the service; remove one of the two",
+      "system.services.mail.env.KEY_FILE: is also set by a secret of the service; remove one of the two",
+      'system.services.mail.secrets[0]: is in `secretsAsEnv` too, got "KEY"; keep one of the two',
+    ],
+  ],
+  [
+    "a variable name in small letters",
+    { "services.mail.env": { logLevel: "info" } },
+    [
+      'system.services.mail.env.logLevel: is not a variable name, got "logLevel"; use upper-case letters, digits and ' +
+        "underscores, a letter first",
+    ],
+  ],
+  [
+    "a service with the name of a store",
+    {
+      "services.db": {
+        kind: "worker",
+        image: "api",
+        networks: ["data"],
+        resources: { memory: "64 MB" },
+        health: { command: ["ping"] },
+      },
+    },
+    ["system.services.db: has the name of a store; names within a system resolve to one thing, rename one of them"],
+  ],
+  [
+    "a volume with the name of a store's",
+    { "services.mail.volumes": { db: "/data" } },
+    [
+      "system.services.mail.volumes.db: has the name of a store's own volume; rename it, or both write into one directory",
+    ],
+  ],
+  [
+    "a volume at a relative path",
+    { "services.mail.volumes": { files: "files" } },
+    ['system.services.mail.volumes.files: is not an absolute path, got "files"; start it with /'],
+  ],
+  [
+    "Redis without memory for itself",
+    { "data.queue.maxmemory": "128 MB" },
+    [
+      'system.data.queue.maxmemory: leaves Redis no memory for itself, got maxmemory "128 MB" of a limit of "128 MB"; ' +
+        "keep maxmemory at three quarters of the limit: rewriting its file takes the rest",
+    ],
+  ],
+  [
+    "a password that berth does not generate",
+    { "data.db.passwordSecret": "KEY", "data.queue.passwordSecret": "NONE" },
+    [
+      'system.data.db.passwordSecret: is not a generated secret, got "KEY" (supplied); declare one of kind generated',
+      'system.data.queue.passwordSecret: is not a secret of the system, got "NONE"; use KEY, DB_PASSWORD, QUEUE_PASSWORD or ' +
+        "DB_URL, or declare it",
+    ],
+  ],
+  [
+    "more connections than a store takes",
+    {
+      "data.db.maxConnections": 100,
+      "services.api.replicas": 2,
+      "services.api.connections": { db: 20 },
+      "services.mail.connections": { db: 20 },
+      "services.mail.rollout": { order: "stop-first" },
+      "services.migrate.connections": { db: 1 },
+    },
+    [
+      "system.data.db.maxConnections: is less than the tasks of a rollout may open, got 100 for migrate 1 × 1 + api 4 × 20 + " +
+        "mail 1 × 20 + administration 3 = 104; write 104 or more, or give services fewer replicas or smaller pools",
+    ],
+  ],
+  [
+    "composed secrets that cannot be composed",
+    {
+      "secrets.A": { kind: "composed", template: "${B}" },
+      "secrets.B": { kind: "composed", template: "${A}" },
+      "secrets.C": { kind: "composed", template: "${C}" },
+      "secrets.D": { kind: "composed", template: "${KEY}${NONE}" },
+      "secrets.E": { kind: "composed", template: "plain" },
+    },
+    [
+      "system.secrets.A.template: refers to itself, got A → B → A; remove one of these references",
+      "system.secrets.C.template: refers to itself, got ${C}; name another secret",
+      'system.secrets.D.template: is not a secret of the system, got "NONE"; use KEY, DB_PASSWORD, QUEUE_PASSWORD, DB_URL, ' +
+        "A, B, C, D or E, or declare it",
+      "system.secrets.D.template: refers to an optional secret, got ${KEY}; make KEY required",
+      "system.secrets.E.template: names no other secret; write it as ${NAME}",
+    ],
+  ],
+  [
+    "routes that lead nowhere",
+    {
+      "edge.sites": [
+        {
+          host: "${domain}",
+          routes: [
+            { path: "/", service: "shop" },
+            { path: "/mail", service: "mail" },
+            { path: "/migrate", service: "migrate" },
+            { path: "/db", service: "db" },
+          ],
+        },
+      ],
+    },
+    [
+      'system.edge.sites[0].routes[0].service: is not a service of the system, got "shop"; use api, or declare it',
+      'system.edge.sites[0].routes[1].service: does not answer HTTP, got "mail" (worker); use api',
+      'system.edge.sites[0].routes[2].service: does not answer HTTP, got "migrate" (job); use api',
+      'system.edge.sites[0].routes[3].service: is not a service of the system, got "db"; use api, or declare it',
+    ],
+  ],
+  [
+    "a route to what the edge cannot reach",
+    { "services.api.networks": ["data"] },
+    [
+      'system.edge.sites[0].routes[0].service: is out of the edge\'s reach, got "api"; add "edge" to services.api.networks',
+    ],
+  ],
+  [
+    "a path that is routed twice",
+    {
+      "edge.sites": [
+        {
+          host: "${domain}",
+          routes: [
+            { path: "/a", service: "api" },
+            { path: "/a/", service: "api" },
+          ],
+        },
+      ],
+    },
+    ['system.edge.sites[0].routes[1].path: is routed twice on this host, got "/a/"; keep one of the routes'],
+  ],
+  [
+    "hosts that are the same, or none, once the domain is known",
+    {
+      "edge.sites": ["${domain}", "shop.test", "${Domain}", "api.${domain}"].map((host) => ({
+        host,
+        routes: [{ path: "/", service: "api" }],
+      })),
+    },
+    [
+      'system.edge.sites[1].host: is the host of another site, got "shop.test"; put its routes into one site',
+      'system.edge.sites[2].host: is not a host name, got "${Domain}"; write a full name, for example api.${domain}',
+    ],
+  ],
+  [
+    "a mistake behind a refused route, at its own place",
+    {
+      "edge.sites": [
+        {
+          host: "${domain}",
+          routes: [
+            { path: "api", service: "api" },
+            { path: "/x", service: "api", limit: "fast" },
+          ],
+        },
+      ],
+    },
+    [
+      'system.edge.sites[0].routes[0].path: is not an absolute path, got "api"; start it with /',
+      'system.edge.sites[0].routes[1].limit: is not a limit of the system, got "fast"; use slow, or declare it',
+    ],
+  ],
+  [
+    "an unknown edge network",
+    { "edge.network": "front" },
+    [
+      'system.edge.network: is not a network of the system, got "front"; use edge or data, or declare it',
+      'system.edge.sites[0].routes[0].service: is out of the edge\'s reach, got "api"; add "front" to services.api.networks',
+    ],
+  ],
+  [
+    "headers that break the line",
+    {
+      "edge.sites": [
+        { host: "${domain}", headers: { "X Y": "a", Z: "a\nb" }, routes: [{ path: "/", service: "api" }] },
+      ],
+    },
+    [
+      'system.edge.sites[0].headers.X Y: is not a header name, got "X Y"; use letters, digits and hyphens',
+      'system.edge.sites[0].headers.Z: has control characters, got "a\\nb"; write it on one line',
+    ],
+  ],
+  [
+    "a name that is not its folder's",
+    { name: "store" },
+    ['system.name: is not the name of its folder, got "store"; write "shop"'],
+  ],
+  [
+    "a refused service, without calling it missing",
+    { "services.api.port": "80" },
+    ['system.services.api.port: is not a number, got "80"; write a number without quotes'],
+  ],
+];
+
+describe("a system", () => {
+  it("is taken when nothing is wrong with it", () => {
+    assert.deepEqual(spoilt({}), []);
+  });
+
+  for (const [title, changes, problems] of cases) {
+    it(`rejects ${title}`, () => {
+      assert.deepEqual(spoilt(changes), problems);
+    });
+  }
+
+  it("rejects what is no system at all", () => {
+    const raw = { stack: "local", values: { "berth:system": "shop" }, secretKeys: [], system: "shop" };
+    assert.ok(problemsOf(raw).includes('system: is not a mapping, got "shop"; write keys and values'));
+  });
+});
