@@ -5,9 +5,10 @@ import type DockerApi from "dockerode";
 import type { Config } from "../config/load.ts";
 import type { Host as HostConfig } from "../config/stack.ts";
 import { docker } from "../shared/providers.ts";
+import { connection } from "./connection.ts";
 import { Host, hostScript } from "./host.ts";
 import { rootShell } from "./script.ts";
-import { connection, sshConfigPath } from "./ssh.ts";
+import { sshConfigPath } from "./ssh.ts";
 import { renderSwarm } from "./swarm.render.ts";
 
 export interface FleetArgs {

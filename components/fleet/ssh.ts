@@ -1,8 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import * as pulumi from "@pulumi/pulumi";
-import type * as Command from "@pulumi/command";
 import type { Host } from "../config/stack.ts";
 import { commandLine } from "../shared/shell.ts";
 import { renderKnownHosts, renderSshConfig, sshDirectory } from "./ssh.render.ts";
@@ -39,20 +37,6 @@ export function writeSshFiles(config: SshArgs, root: string = process.cwd()): vo
   else writeFile(join(directory, "key"), privateKeyText(key));
 }
 
-/** How a `command.remote` resource reaches a host. The provider reads no SSH configuration, so it gets all of it. */
-export function connection(host: Host, sshKey: string | undefined): Command.types.input.remote.ConnectionArgs {
-  return {
-    host: host.address,
-    port: host.port,
-    user: host.user,
-    ...(host.hostKey === undefined ? {} : { hostKey: host.hostKey }),
-    ...(sshKey === undefined ? {} : { privateKey: pulumi.secret(privateKeyText(sshKey)) }),
-    // Waits between the tries grow; these limits give up on an unreachable host within about half a minute.
-    dialErrorLimit: 3,
-    perDialTimeout: 10,
-  };
-}
-
 /**
  * Argument list that runs `argv` on a host, to be started in the project root.
  *
@@ -64,7 +48,7 @@ export function sshCommand(stack: string, hostName: string, argv: readonly strin
 }
 
 /** ssh refuses a key whose last line has no end, which is how keys come out of many forms and prompts. */
-function privateKeyText(key: string): string {
+export function privateKeyText(key: string): string {
   return `${key.replaceAll("\r\n", "\n").trimEnd()}\n`;
 }
 

@@ -5,8 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import type { Host } from "../../components/config/stack.ts";
+import { connection } from "../../components/fleet/connection.ts";
 import { renderSshConfig } from "../../components/fleet/ssh.render.ts";
-import { connection, sshCommand, sshConfigPath, writeSshFiles } from "../../components/fleet/ssh.ts";
+import { sshCommand, sshConfigPath, writeSshFiles } from "../../components/fleet/ssh.ts";
 import { golden } from "../support/golden.ts";
 
 const hostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBlcWnPr0iDwJMbsWbS8f6XwSyiNMBnh4rjVKSNTs6zD";
