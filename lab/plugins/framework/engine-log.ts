@@ -20,8 +20,8 @@ export class EngineLog {
     request.setEphemeral(kind === "status");
     const { promise, resolve } = Promise.withResolvers<undefined>();
     this.#client.log(request, (error) => {
-      // The plugin's own stderr is where the engine looks for what a plugin could not say otherwise.
-      if (error !== null) process.stderr.write(`log: ${error.message}\n`);
+      // A lost status is no loss; the rest goes where the engine looks for what a plugin could not say otherwise.
+      if (error !== null && kind !== "status") process.stderr.write(`${message}\n`);
       resolve(undefined);
     });
     await promise;

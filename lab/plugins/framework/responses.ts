@@ -80,9 +80,9 @@ class StoredFailure extends Error {
   }
 }
 
-export async function withSecrets<Result>(secrets: Secrets, operation: Promise<Result>): Promise<Result> {
+export async function withSecrets<Result>(secrets: Secrets, operation: () => Promise<Result>): Promise<Result> {
   try {
-    return await operation;
+    return await operation();
   } catch (error) {
     throw error instanceof PartialFailure ? new StoredFailure(error, secrets) : error;
   }
@@ -96,7 +96,7 @@ export function failureStatus(error: unknown): Partial<grpc.StatusObject> {
     .setReasonsList([error.message]);
   const packed = new anyPb.Any();
   packed.pack(detail.serializeBinary(), "pulumirpc.ErrorResourceInitFailed");
-  const status = new statusPb.Status().setCode(grpc.status.UNKNOWN).setMessage(error.message).addDetails(packed);
+  const status = new statusPb.Status().setCode(grpc.status.UNKNOWN).setMessage(error.message).setDetailsList([packed]);
   const metadata = new grpc.Metadata();
   // Go's gRPC reads structured errors from this key; the one for Node has no support of its own.
   metadata.add("grpc-status-details-bin", Buffer.from(status.serializeBinary()));

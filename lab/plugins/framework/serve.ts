@@ -73,7 +73,7 @@ class Server<Client> {
         const outputs = decode(request.getProperties()).values;
         const context = await this.#context(request.getUrn(), call, request.getTimeout());
         const type = this.#type(request.getType(), request.getUrn());
-        await this.#finish({}, type.delete(request.getId(), outputs, context));
+        await this.#finish({}, () => type.delete(request.getId(), outputs, context));
         return empty();
       }),
       invoke: unary((request: Pb.InvokeRequest, call) => this.#invoke(request, call)),
@@ -125,7 +125,7 @@ class Server<Client> {
       return new pb.CreateResponse().setProperties(encode(planned, secrets));
     }
     const context = await this.#context(request.getUrn(), call, request.getTimeout());
-    const created = await this.#finish(secrets, type.create(inputs.values, context));
+    const created = await this.#finish(secrets, () => type.create(inputs.values, context));
     return new pb.CreateResponse().setId(created.id).setProperties(encode(created.outputs, secrets));
   }
 
@@ -144,7 +144,7 @@ class Server<Client> {
     const context = await this.#context(request.getUrn(), call, request.getTimeout());
     const oldInputs = decode(request.getOldInputs()).values;
     const args = { id: request.getId(), olds, oldInputs, news: news.values };
-    const outputs = await this.#finish(secrets, update(args, context));
+    const outputs = await this.#finish(secrets, () => update(args, context));
     return new pb.UpdateResponse().setProperties(encode(outputs, secrets));
   }
 
@@ -171,7 +171,7 @@ class Server<Client> {
     const run = this.#plugin.functions?.[request.getTok()];
     if (run === undefined) throw new Error(`unknown function ${request.getTok()}`);
     const context = await this.#context("", call, 0);
-    const result = await this.#finish({}, run(decode(request.getArgs()).values, context));
+    const result = await this.#finish({}, () => run(decode(request.getArgs()).values, context));
     return new pb.InvokeResponse().setReturn(encode(result));
   }
 
@@ -198,7 +198,7 @@ class Server<Client> {
   }
 
   /** Answers only after what was logged has arrived: the engine may close right after. */
-  async #finish<Result>(secrets: Secrets, operation: Promise<Result>): Promise<Result> {
+  async #finish<Result>(secrets: Secrets, operation: () => Promise<Result>): Promise<Result> {
     try {
       return await withSecrets(secrets, operation);
     } finally {
