@@ -1,9 +1,10 @@
 import type { Problem } from "../shared/errors.ts";
 import { bytes } from "../shared/size.ts";
+import type { Parts } from "./lenient.ts";
 import { show } from "./refusals.ts";
 import type { StackParts } from "./stack-rules.ts";
-import type { SystemParts } from "./system-rules.ts";
-import type { Resources, Service, Store } from "./system.ts";
+import type { ServiceParts, StoreParts, SystemParts } from "./system-rules.ts";
+import type { Resources } from "./system.ts";
 
 /* Does it fit? Asked of the system with the stack's sizes; a problem is named where its value was set last. */
 
@@ -12,7 +13,7 @@ export function capacityProblems(stack: StackParts, system: SystemParts): Proble
     ([section, name, spec]) => ({
       spec,
       override: stack.services?.[name] ?? {},
-      resources: { ...spec.resources, ...stack.services?.[name]?.resources },
+      resources: { cpus: 1, ...spec.resources, ...stack.services?.[name]?.resources },
       places: { stack: `berth:services.${name}`, system: `system.${section}.${name}` },
     }),
   );
@@ -24,10 +25,10 @@ export function capacityProblems(stack: StackParts, system: SystemParts): Proble
 }
 
 interface Sized {
-  readonly spec: Service | Store;
+  readonly spec: ServiceParts | StoreParts;
   readonly override: NonNullable<StackParts["services"]>[string];
   /** With the override. */
-  readonly resources: Resources;
+  readonly resources: Parts<Resources>;
   readonly places: { readonly stack: string; readonly system: string };
 }
 
@@ -39,11 +40,11 @@ function reservationProblems({ resources, override, places }: Sized): Problem[] 
   const path = (field: string): string =>
     `${field in (override.resources ?? {}) ? places.stack : places.system}.resources.${field}`;
   const problems: Problem[] = [];
-  if (reserveMemory !== undefined && bytes(reserveMemory) > bytes(memory)) {
+  if (memory && reserveMemory && bytes(reserveMemory) > bytes(memory)) {
     const message = `is above the limit, got ${show(reserveMemory)} of ${show(memory)}; write ${show(memory)} or less`;
     problems.push({ path: path("reserveMemory"), message });
   }
-  if (reserveCpus !== undefined && reserveCpus > cpus) {
+  if (cpus && reserveCpus && reserveCpus > cpus) {
     const message = `is above the limit, got ${reserveCpus} of ${cpus}; write ${cpus} or less`;
     problems.push({ path: path("reserveCpus"), message });
   }
@@ -53,7 +54,7 @@ function reservationProblems({ resources, override, places }: Sized): Problem[] 
 function redisProblems({ spec, resources: { memory }, override, places }: Sized): Problem[] {
   if (spec.kind !== "redis") return [];
   const maxmemory = override.maxmemory ?? spec.maxmemory;
-  if (bytes(maxmemory) < bytes(memory)) return [];
+  if (!maxmemory || !memory || bytes(maxmemory) < bytes(memory)) return [];
   const changed = override.maxmemory !== undefined ? "maxmemory" : override.resources?.memory && "resources.memory";
   const message =
     `leaves Redis no memory for itself, got maxmemory ${show(maxmemory)} of a limit of ${show(memory)}; ` +
@@ -68,7 +69,7 @@ const reservedForAdministration = 3;
 function connectionProblems(stack: StackParts, system: SystemParts): Problem[] {
   return entries("data", system.data).flatMap(([, store, spec]) => {
     const demands = entries("services", system.services).flatMap(([, name, service]) => {
-      const perTask = service.connections[store] ?? 0;
+      const perTask = service.connections?.[store] ?? 0;
       const tasks = tasksDuringRollout(service, stack.services?.[name]?.replicas);
       return perTask * tasks === 0 ? [] : [{ total: perTask * tasks, text: `${name} ${tasks} × ${perTask}` }];
     });
@@ -76,7 +77,7 @@ function connectionProblems(stack: StackParts, system: SystemParts): Problem[] {
     const override = stack.services?.[store]?.[field];
     const limit = override ?? own;
     const total = demands.reduce((sum, demand) => sum + demand.total, reserved);
-    if (total <= limit) return [];
+    if (limit === undefined || total <= limit) return [];
     const sum = [...demands.map(({ text }) => text), ...(reserved > 0 ? [`administration ${reserved}`] : [])].join(
       " + ",
     );
@@ -88,15 +89,21 @@ function connectionProblems(stack: StackParts, system: SystemParts): Problem[] {
 }
 
 /** With start-first, old and new tasks run side by side. */
-function tasksDuringRollout(service: Service, override: number | undefined): number {
+function tasksDuringRollout(service: ServiceParts, override: number | undefined): number {
   if (service.kind === "job") return 1;
-  const replicas = override ?? service.replicas;
-  const { order, parallelism } = service.rollout;
+  const replicas = override ?? service.replicas ?? 1;
+  const { order, parallelism = 0 } = service.rollout ?? {};
   if (order === "stop-first") return replicas;
   return replicas + (parallelism === 0 ? replicas : Math.min(parallelism, replicas));
 }
 
-function limitOf(store: Store): { field: "maxclients" | "maxConnections"; own: number; reserved: number } {
+interface Limit {
+  readonly field: "maxclients" | "maxConnections";
+  readonly own: number | undefined;
+  readonly reserved: number;
+}
+
+function limitOf(store: StoreParts): Limit {
   if (store.kind === "redis") return { field: "maxclients", own: store.maxclients, reserved: 0 };
   return { field: "maxConnections", own: store.maxConnections, reserved: reservedForAdministration };
 }

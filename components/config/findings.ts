@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Problem } from "../shared/errors.ts";
+import { lenient, type Parts } from "./lenient.ts";
 import { unknownKey, wording } from "./refusals.ts";
 
 /** Steps from the root of a document to the place that is meant. */
@@ -14,7 +15,7 @@ export interface Checked<T> {
   /** The document, if nothing is wrong with it. */
   readonly whole?: T;
   /** The document without its refused parts, so that rules across fields can speak in the same breath. */
-  readonly rest: Partial<T>;
+  readonly rest: Parts<T>;
   readonly findings: readonly Finding[];
   /** A path in `rest`, as it stands in the document: refused list entries moved the later ones up. */
   readonly original: (path: Path) => Path;
@@ -34,17 +35,17 @@ export function check<S extends z.ZodObject>(schema: S, document: unknown): Chec
   const removed = new Map<string, number[]>();
   const original = (path: Path): Path => restore(path, removed);
   const first = schema.safeParse(document, { error: wording });
-  if (first.success) return { whole: first.data, rest: first.data, findings: [], original };
+  if (first.success) return { whole: first.data, rest: first.data as Parts<z.output<S>>, findings: [], original };
   const findings = first.error.issues.flatMap((issue) => toFindings(issue, schema, document));
 
   // Take out what is refused and look again, until the rest passes.
-  const lenient = schema.partial();
+  const forgiving = lenient(schema);
   const rest: unknown = JSON.parse(JSON.stringify(document ?? null));
   for (;;) {
-    const result = lenient.safeParse(rest);
-    if (result.success) return { rest: result.data as Partial<z.output<S>>, findings, original };
+    const result = forgiving.safeParse(rest);
+    if (result.success) return { rest: result.data as Parts<z.output<S>>, findings, original };
     const places = result.error.issues.flatMap((issue) => placesOf(issue, rest));
-    if (places.some((path) => path.length === 0)) return { rest: {}, findings, original };
+    if (places.some((path) => path.length === 0)) return { rest: {} as Parts<z.output<S>>, findings, original };
     const unique = new Map(places.map((path) => [JSON.stringify(path), path]));
     for (const path of [...unique.values()].toSorted(lastFirst)) remove(rest, path, removed);
   }

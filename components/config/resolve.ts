@@ -67,10 +67,11 @@ function mapValues<T, U>(record: Readonly<Record<string, T>>, change: (value: T,
 const hostName = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /** Rules that only hold once `${domain}` stands for something. */
-export function siteRules(sites: System["edge"]["sites"], domain: string): Finding[] {
-  const hosts = sites.map((site) => site.host.replaceAll("${domain}", domain));
+export function siteRules(sites: readonly { readonly host?: string }[], domain: string): Finding[] {
+  const hosts = sites.map((site) => site.host?.replaceAll("${domain}", domain));
   return hosts.flatMap((host, index) => {
     const path: Path = ["edge", "sites", index, "host"];
+    if (host === undefined) return [];
     if (!hostName.test(host)) {
       return [
         { path, message: `is not a host name, got ${show(host)}; write a full name, for example api.\${domain}` },

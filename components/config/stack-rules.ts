@@ -1,5 +1,6 @@
 import { parseImageRef } from "../shared/image-ref.ts";
 import { at, keysAt, type Finding, type Path } from "./findings.ts";
+import type { Parts } from "./lenient.ts";
 import { list, show } from "./refusals.ts";
 import type { Environment, Host, Stack } from "./stack.ts";
 import type { SystemParts } from "./system-rules.ts";
@@ -7,14 +8,19 @@ import type { Service, Store } from "./system.ts";
 
 /* Rules across the fields of a stack file, and between a stack file and its system. */
 
-export type StackParts = Partial<Stack>;
+export type StackParts = Parts<Stack>;
 
 export function stackRules(stack: StackParts, name: string): Finding[] {
   const environment = stack.environment ?? "production";
   const hosts = stack.hosts ?? [];
   return [
     ...twice(hosts, (host) => host.name, "name", "is the name of another host"),
-    ...twice(hosts, (host) => `${host.address}:${host.port}`, "address", "is the address and port of another host"),
+    ...twice(
+      hosts,
+      ({ address, port }) => address && `${address}:${port ?? 22}`,
+      "address",
+      "is the address and port of another host",
+    ),
     ...hosts.flatMap((host, index) => (environment === "local" ? [] : realHostRules(["hosts", index], host))),
     ...edgeRules(hosts),
     ...Object.entries(stack.images ?? {}).flatMap(([key, ref]) => pinRules(["images", key], ref, environment, name)),
@@ -22,10 +28,17 @@ export function stackRules(stack: StackParts, name: string): Finding[] {
   ];
 }
 
-function twice(hosts: readonly Host[], key: (host: Host) => string, field: string, wrong: string): Finding[] {
+type HostParts = Parts<Host>;
+
+function twice(
+  hosts: readonly HostParts[],
+  key: (host: HostParts) => string | undefined,
+  field: string,
+  wrong: string,
+): Finding[] {
   const keys = hosts.map(key);
   return keys.flatMap((value, index) =>
-    keys.indexOf(value) === index
+    value === undefined || keys.indexOf(value) === index
       ? []
       : [{ path: ["hosts", index, field], message: `${wrong}, got ${show(value)}; every host is listed once` }],
   );
@@ -36,41 +49,33 @@ const documentationAddress = /^(192\.0\.2|198\.51\.100|203\.0\.113)\.\d+$/;
 const documentationName = /(^|[.@])example(\.(com|net|org))?$/;
 const isPlaceholder = (text: string): boolean => documentationAddress.test(text) || documentationName.test(text);
 
-function realHostRules(path: Path, host: Host): Finding[] {
-  const findings: Finding[] = [];
-  if (isPlaceholder(host.address)) {
-    const message = `is an address for documentation, got ${show(host.address)}; write the address of your machine`;
-    findings.push({ path: [...path, "address"], message });
-  }
-  if (host.publicAddress !== undefined && isPlaceholder(host.publicAddress)) {
-    const message = `is an address for documentation, got ${show(host.publicAddress)}; write what visitors reach`;
-    findings.push({ path: [...path, "publicAddress"], message });
-  }
-  if (host.hostKey === undefined) {
-    const address = isPlaceholder(host.address) ? "<address>" : host.address;
-    const ask = host.port === 22 ? address : `${address}:${host.port}`;
-    const message = `is missing; run \`npm run berth -- host-key ${ask}\` and paste the line it prints`;
-    findings.push({ path: [...path, "hostKey"], message });
-  }
-  return findings;
+function placeholder(path: Path, text: string | undefined, name: string | undefined, cure: string): Finding[] {
+  if (name === undefined || !isPlaceholder(name)) return [];
+  return [{ path, message: `is an address for documentation, got ${show(text)}; ${cure}` }];
 }
 
-function contactRules(stack: StackParts): Finding[] {
-  const email = stack.acme?.email;
-  const findings: Finding[] = [];
-  if (email !== undefined && isPlaceholder(email)) {
-    const message = `is an address for documentation, got ${show(email)}; write one that is read`;
-    findings.push({ path: ["acme", "email"], message });
-  }
-  if (stack.registry && isPlaceholder(stack.registry.address.replace(/[:/].*/, ""))) {
-    const message = `is an address for documentation, got ${show(stack.registry.address)}; write your registry's`;
-    findings.push({ path: ["registry", "address"], message });
-  }
-  return findings;
+function realHostRules(path: Path, { address, publicAddress, hostKey, port = 22 }: HostParts): Finding[] {
+  const dialled = address === undefined || isPlaceholder(address) ? "<address>" : address;
+  const line = `\`npm run berth -- host-key ${port === 22 ? dialled : `${dialled}:${port}`}\``;
+  return [
+    ...placeholder([...path, "address"], address, address, "write the address of your machine"),
+    ...placeholder([...path, "publicAddress"], publicAddress, publicAddress, "write what visitors reach"),
+    ...(hostKey === undefined
+      ? [{ path: [...path, "hostKey"], message: `is missing; run ${line} and paste the line it prints` }]
+      : []),
+  ];
 }
 
-function edgeRules(hosts: readonly Host[]): Finding[] {
-  if (hosts.length === 0 || hosts.some((host) => host.labels.edge === "true")) return [];
+function contactRules({ acme, registry }: StackParts): Finding[] {
+  const registryHost = registry?.address?.replace(/[:/].*/, "");
+  return [
+    ...placeholder(["acme", "email"], acme?.email, acme?.email, "write one that is read"),
+    ...placeholder(["registry", "address"], registry?.address, registryHost, "write your registry's"),
+  ];
+}
+
+function edgeRules(hosts: readonly HostParts[]): Finding[] {
+  if (hosts.length === 0 || hosts.some((host) => host.labels?.edge === "true")) return [];
   const message = 'has no edge; give at least one host the label `edge: "true"`';
   return [{ path: ["hosts"], message }];
 }

@@ -1,25 +1,27 @@
 import { keysAt, type Finding, type Path } from "./findings.ts";
+import type { Parts } from "./lenient.ts";
 import { list, show } from "./refusals.ts";
-import type { Service, System } from "./system.ts";
+import type { Service, Store, System } from "./system.ts";
 
 /*
  * Rules across the fields of a system. They see what is left when refused parts are taken out, and every name that
  * was declared, refused or not: a mistake in a service is not also reported as a missing service.
  */
 
-export type SystemParts = Partial<System>;
+export type SystemParts = Parts<System>;
+export type ServiceParts = Parts<Service>;
+export type StoreParts = Parts<Store>;
 
 export function systemRules(system: SystemParts, document: unknown): Finding[] {
-  const declared = (section: Path): string[] => keysAt(document, section);
   const names: Names = {
-    services: declared(["services"]),
-    data: declared(["data"]),
-    networks: declared(["networks"]),
-    secrets: declared(["secrets"]),
-    limits: declared(["edge", "limits"]),
+    services: keysAt(document, ["services"]),
+    data: keysAt(document, ["data"]),
+    networks: keysAt(document, ["networks"]),
+    secrets: keysAt(document, ["secrets"]),
+    limits: keysAt(document, ["edge", "limits"]),
   };
   return [
-    ...services(system).flatMap(([name, service]) => serviceRules(["services", name], name, service, system, names)),
+    ...services(system).flatMap(([name, service]) => serviceRules(["services", name], name, service, names)),
     ...circles(system),
     ...storeRules(system, names),
     ...secretRules(system, names),
@@ -35,16 +37,15 @@ interface Names {
   readonly limits: readonly string[];
 }
 
-const services = (system: SystemParts): [string, Service][] => Object.entries(system.services ?? {});
-const stores = (system: SystemParts) => Object.entries(system.data ?? {});
-
-const asEnv = (service: Service): readonly string[] => (service.kind === "job" ? [] : service.secretsAsEnv);
+const services = (system: SystemParts): [string, ServiceParts][] => Object.entries(system.services ?? {});
 
 /** One finding for each name of a list that nothing declares. */
-function unknownNames(path: Path, used: readonly string[], known: readonly string[], what: string): Finding[] {
-  return used.flatMap((name, index) =>
-    known.includes(name) ? [] : [{ path: [...path, index], message: notA(what, name, known) }],
-  );
+function unknownNames(path: Path, used: readonly string[] = [], known: readonly string[], what: string): Finding[] {
+  return used.flatMap((name, index) => unknownName([...path, index], name, known, what));
+}
+
+function unknownName(path: Path, name: string | undefined, known: readonly string[], what: string): Finding[] {
+  return name === undefined || known.includes(name) ? [] : [{ path, message: notA(what, name, known) }];
 }
 
 function notA(what: string, name: string, known: readonly string[]): string {
@@ -52,78 +53,71 @@ function notA(what: string, name: string, known: readonly string[]): string {
   return `is not ${what} of the system, got ${show(name)}; ${cure}`;
 }
 
-function serviceRules(path: Path, name: string, service: Service, system: SystemParts, names: Names): Finding[] {
-  const findings: Finding[] = [
+function serviceRules(path: Path, name: string, service: ServiceParts, names: Names): Finding[] {
+  const clash = "has the name of a store; names within a system resolve to one thing, rename one of them";
+  return [
+    ...(names.data.includes(name) ? [{ path, message: clash }] : []),
     ...unknownNames([...path, "networks"], service.networks, names.networks, "a network"),
     ...unknownNames([...path, "secrets"], service.secrets, names.secrets, "a secret"),
     ...unknownNames([...path, "secretsAsEnv"], asEnv(service), names.secrets, "a secret"),
-    ...Object.keys(service.connections)
-      .filter((store) => !names.data.includes(store))
-      .map((store) => ({ path: [...path, "connections", store], message: notA("a store", store, names.data) })),
+    ...Object.keys(service.connections ?? {}).flatMap((store) =>
+      unknownName([...path, "connections", store], store, names.data, "a store"),
+    ),
     ...dependencyRules([...path, "dependsOn"], name, service, names),
     ...variableRules(path, service),
+    ...healthRules([...path, "health"], service),
+    ...volumeRules([...path, "volumes"], service, names),
   ];
-  if (names.data.includes(name)) {
-    const message = "has the name of a store; names within a system resolve to one thing, rename one of them";
-    findings.push({ path, message });
-  }
-  if (service.kind === "job") return findings;
-  const { command, path: probe } = service.health;
-  if (command && probe) {
-    const message = `is given beside \`command\`, got ${show(probe)}; keep one of the two`;
-    findings.push({ path: [...path, "health", "path"], message });
-  }
-  if (!command && !probe) {
-    const message = "asks nothing, got neither `path` nor `command`; give one of them";
-    findings.push({ path: [...path, "health"], message });
-  }
-  if (service.kind === "worker" && probe) {
-    const message = `needs a port, got ${show(probe)} on a worker; give \`command\` instead`;
-    findings.push({ path: [...path, "health", "path"], message });
-  }
-  const storeNames = stores(system).map(([store]) => store);
-  for (const volume of Object.keys(service.volumes).filter((v) => storeNames.includes(v))) {
-    const message = "has the name of a store's own volume; rename it, or both write into one directory";
-    findings.push({ path: [...path, "volumes", volume], message });
-  }
-  return findings;
 }
 
-function dependencyRules(path: Path, name: string, service: Service, names: Names): Finding[] {
+const asEnv = (service: ServiceParts): readonly string[] =>
+  service.kind === "job" ? [] : (service.secretsAsEnv ?? []);
+
+function healthRules(path: Path, service: ServiceParts): Finding[] {
+  if (service.kind === "job" || !service.health) return [];
+  const { command, path: probe } = service.health;
+  if (!command && !probe) {
+    return [{ path, message: "asks nothing, got neither `path` nor `command`; give one of them" }];
+  }
+  if (!probe) return [];
+  const wrong = [
+    ...(command ? [`is given beside \`command\`, got ${show(probe)}; keep one of the two`] : []),
+    ...(service.kind === "worker" ? [`needs a port, got ${show(probe)} on a worker; give \`command\` instead`] : []),
+  ];
+  return wrong.map((message) => ({ path: [...path, "path"], message }));
+}
+
+function volumeRules(path: Path, service: ServiceParts, names: Names): Finding[] {
+  const volumes = service.kind === "job" ? [] : Object.keys(service.volumes ?? {});
+  const message = "has the name of a store's own volume; rename it, or both write into one directory";
+  return volumes.flatMap((volume) => (names.data.includes(volume) ? [{ path: [...path, volume], message }] : []));
+}
+
+function dependencyRules(path: Path, name: string, service: ServiceParts, names: Names): Finding[] {
   const known = [...names.services, ...names.data].filter((other) => other !== name);
-  return service.dependsOn.flatMap((other, index) => {
-    if (other === name)
-      return [{ path: [...path, index], message: `is the service itself, got ${show(other)}; remove it` }];
-    if (known.includes(other)) return [];
-    return [{ path: [...path, index], message: notA("a service or store", other, known) }];
+  return (service.dependsOn ?? []).flatMap((other, index) => {
+    const place = [...path, index];
+    if (other !== name) return unknownName(place, other, known, "a service or store");
+    return [{ path: place, message: `is the service itself, got ${show(other)}; remove it` }];
   });
 }
 
 /** Variables and secrets of a service share one environment. */
-function variableRules(path: Path, service: Service): Finding[] {
-  const plain = new Set(asEnv(service));
-  const taken = new Set([...plain, ...service.secrets.map((name) => `${name}_FILE`)]);
-  const twice = service.secrets.flatMap((name, index) =>
-    plain.has(name)
-      ? [
-          {
-            path: [...path, "secrets", index],
-            message: `is in \`secretsAsEnv\` too, got ${show(name)}; keep one of the two`,
-          },
-        ]
-      : [],
-  );
-  const shadowed = Object.keys(service.env).flatMap((name) =>
-    taken.has(name)
-      ? [{ path: [...path, "env", name], message: "is also set by a secret of the service; remove one of the two" }]
-      : [],
-  );
-  return [...twice, ...shadowed];
+function variableRules(path: Path, { env = {}, secrets = [], ...service }: ServiceParts): Finding[] {
+  const plain = asEnv(service);
+  const taken = new Set([...plain, ...secrets.map((name) => `${name}_FILE`)]);
+  const twice = secrets.flatMap((name, index) => {
+    const message = `is in \`secretsAsEnv\` too, got ${show(name)}; keep one of the two`;
+    return plain.includes(name) ? [{ path: [...path, "secrets", index], message }] : [];
+  });
+  const message = "is also set by a secret of the service; remove one of the two";
+  const shadowed = Object.keys(env).filter((name) => taken.has(name));
+  return [...twice, ...shadowed.map((name) => ({ path: [...path, "env", name], message }))];
 }
 
 /** Each circle of `dependsOn`, reported once, at the service whose name comes first. */
 function circles(system: SystemParts): Finding[] {
-  const edges = new Map(services(system).map(([name, service]) => [name, service.dependsOn]));
+  const edges = new Map(services(system).map(([name, service]) => [name, service.dependsOn ?? []]));
   return [...findCircles(edges)].map((circle) => ({
     path: ["services", circle[0] ?? "", "dependsOn"],
     message: `waits for itself, got ${circle.join(" → ")}; remove one of these dependencies`,
@@ -151,37 +145,35 @@ function* findCircles(edges: ReadonlyMap<string, readonly string[]>): Generator<
 }
 
 function storeRules(system: SystemParts, names: Names): Finding[] {
-  return stores(system).flatMap(([name, store]) => [
+  return Object.entries(system.data ?? {}).flatMap(([name, store]) => [
     ...unknownNames(["data", name, "networks"], store.networks, names.networks, "a network"),
     ...passwordRules(["data", name, "passwordSecret"], store.passwordSecret, system, names),
   ]);
 }
 
-function passwordRules(path: Path, secret: string, system: SystemParts, names: Names): Finding[] {
-  if (!names.secrets.includes(secret)) return [{ path, message: notA("a secret", secret, names.secrets) }];
-  const kind = system.secrets?.[secret]?.kind;
-  if (kind === undefined || kind === "generated") return [];
+function passwordRules(path: Path, secret: string | undefined, system: SystemParts, names: Names): Finding[] {
+  const kind = secret === undefined ? undefined : system.secrets?.[secret]?.kind;
+  if (kind === undefined || kind === "generated") return unknownName(path, secret, names.secrets, "a secret");
   return [{ path, message: `is not a generated secret, got ${show(secret)} (${kind}); declare one of kind generated` }];
 }
 
 /** Names of other secrets in a template, in order. */
-export function references(template: string): string[] {
+function references(template: string): string[] {
   return [...template.matchAll(/\$\{([^}]*)\}/g)].map((match) => match[1] ?? "");
 }
 
 function secretRules(system: SystemParts, names: Names): Finding[] {
   const secrets = system.secrets ?? {};
   const composed = Object.entries(secrets).flatMap(([name, spec]) =>
-    spec.kind === "composed" ? [[name, references(spec.template)] as const] : [],
+    spec.kind === "composed" && spec.template !== undefined ? [[name, references(spec.template)] as const] : [],
   );
   const findings = composed.flatMap(([name, used]) => {
     const path = ["secrets", name, "template"];
     if (used.length === 0) return [{ path, message: "names no other secret; write it as ${NAME}" }];
     return used.flatMap((other) => {
       if (other === name) return [{ path, message: `refers to itself, got \${${other}}; name another secret` }];
-      if (!names.secrets.includes(other)) return [{ path, message: notA("a secret", other, names.secrets) }];
       const spec = secrets[other];
-      if (spec?.kind !== "supplied" || !spec.optional) return [];
+      if (spec?.kind !== "supplied" || !spec.optional) return unknownName(path, other, names.secrets, "a secret");
       return [{ path, message: `refers to an optional secret, got \${${other}}; make ${other} required` }];
     });
   });
@@ -193,43 +185,44 @@ function secretRules(system: SystemParts, names: Names): Finding[] {
 }
 
 function routeRules(system: SystemParts, names: Names): Finding[] {
-  const edge = system.edge;
-  if (!edge) return [];
-  const findings: Finding[] = [];
-  if (!names.networks.includes(edge.network)) {
-    findings.push({ path: ["edge", "network"], message: notA("a network", edge.network, names.networks) });
-  }
-  edge.sites.forEach((site, s) => {
-    const paths = new Set<string>();
-    site.routes.forEach((route, r) => {
-      const path = ["edge", "sites", s, "routes", r];
+  const { network, sites = [] } = system.edge ?? {};
+  return [
+    ...unknownName(["edge", "network"], network, names.networks, "a network"),
+    ...sites.flatMap((site, s) => {
       // As nginx is told: `/api` and `/api/` are one prefix.
-      const prefix = route.path.replace(/\/+$/, "");
-      if (paths.has(prefix)) {
+      const prefixes = (site.routes ?? []).map((route) => route.path?.replace(/\/+$/, ""));
+      return (site.routes ?? []).flatMap((route, r) => {
+        const path = ["edge", "sites", s, "routes", r];
+        const again = prefixes[r] !== undefined && prefixes.indexOf(prefixes[r]) < r;
         const message = `is routed twice on this host, got ${show(route.path)}; keep one of the routes`;
-        findings.push({ path: [...path, "path"], message });
-      }
-      paths.add(prefix);
-      if (route.limit !== undefined && !names.limits.includes(route.limit)) {
-        findings.push({ path: [...path, "limit"], message: notA("a limit", route.limit, names.limits) });
-      }
-      findings.push(...targetRules([...path, "service"], route.service, edge.network, system, names));
-    });
-  });
-  return findings;
+        return [
+          ...(again ? [{ path: [...path, "path"], message }] : []),
+          ...unknownName([...path, "limit"], route.limit, names.limits, "a limit"),
+          ...targetRules([...path, "service"], route.service, network, system, names),
+        ];
+      });
+    }),
+  ];
 }
 
-function targetRules(path: Path, target: string, tier: string, system: SystemParts, names: Names): Finding[] {
-  const web = services(system).filter(([, service]) => service.kind === "web");
-  const webNames = web.map(([name]) => name);
-  if (!names.services.includes(target)) return [{ path, message: notA("a service", target, webNames) }];
-  const service = system.services?.[target];
-  if (!service) return [];
-  if (service.kind !== "web") {
-    const message = `does not answer HTTP, got ${show(target)} (${service.kind}); use ${list(webNames, "or") || "a web service"}`;
-    return [{ path, message }];
+function targetRules(
+  path: Path,
+  target: string | undefined,
+  tier: string | undefined,
+  system: SystemParts,
+  names: Names,
+): Finding[] {
+  const web = services(system).flatMap(([name, service]) => (service.kind === "web" ? [name] : []));
+  const service = target === undefined ? undefined : system.services?.[target];
+  if (target === undefined || !service) {
+    const unknown = target !== undefined && !names.services.includes(target);
+    return unknown ? [{ path, message: notA("a service", target, web) }] : [];
   }
-  if (service.networks.includes(tier)) return [];
-  const message = `is out of the edge's reach, got ${show(target)}; add ${show(tier)} to services.${target}.networks`;
-  return [{ path, message }];
+  if (service.kind !== "web") {
+    const cure = `use ${list(web, "or") || "a web service"}`;
+    return [{ path, message: `does not answer HTTP, got ${show(target)} (${service.kind}); ${cure}` }];
+  }
+  if (tier === undefined || !service.networks || service.networks.includes(tier)) return [];
+  const cure = `add ${show(tier)} to services.${target}.networks`;
+  return [{ path, message: `is out of the edge's reach, got ${show(target)}; ${cure}` }];
 }

@@ -331,6 +331,29 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
     ['system.name: is not the name of its folder, got "store"; write "shop"'],
   ],
   [
+    "mistakes of every kind in one service",
+    {
+      "services.api.image": undefined,
+      "services.api.health": undefined,
+      "services.api.resources": { reserveMemory: "lots" },
+      "services.api.networks": ["edge", "backend"],
+      "services.api.dependsOn": ["cache"],
+      "services.api.colour": "blue",
+    },
+    [
+      "system.services.api.colour: is not a known key; use kind, port, image, command, env, secrets, networks, resources, " +
+        "user, readOnly, dependsOn, connections, secretsAsEnv, replicas, health, rollout, stopGracePeriod or volumes",
+      'system.services.api.dependsOn[0]: is not a service or store of the system, got "cache"; use migrate, mail, db or ' +
+        "queue, or declare it",
+      "system.services.api.health: is missing; add it: How a container is asked whether it works: `path` or `command`",
+      "system.services.api.image: is missing; add it: Key of the image under `berth:images` in the stack file",
+      'system.services.api.networks[1]: is not a network of the system, got "backend"; use edge or data, or declare it',
+      "system.services.api.resources.memory: is missing; add it: Hard memory limit; a container above it is killed",
+      'system.services.api.resources.reserveMemory: is not a size, got "lots"; write a number above 0, a blank and KB, MB ' +
+        'or GB, for example "512 MB"',
+    ],
+  ],
+  [
     "a refused service, without calling it missing",
     { "services.api.port": "80" },
     ['system.services.api.port: is not a number, got "80"; write a number without quotes'],
