@@ -4,6 +4,8 @@ import { newer, place, renderScript } from "./script.ts";
 
 /** Room for packages, their downloads and the first images. */
 const diskMegabytes = 2048;
+/** Files and connections that a container may have open. */
+const openFiles = 65536;
 /** Longest wait for a package manager that runs already: cloud images update themselves at their first boot. */
 const lockSeconds = 300;
 
@@ -32,13 +34,16 @@ ${place}
 ${newer}
 
 main() {
+  if ! complaint=$(sshd -t 2>&1); then
+    refuse "sshd refuses its configuration as it stands, got \\"$complaint\\"; put /etc/ssh in order"
+  fi
   place "$config" <<'END'
 # Managed by berth. The first value of a setting counts, hence the name of this file.
 ${settings.join("\n")}
 END
   if ! complaint=$(sshd -t 2>&1); then
     rm "$config"
-    refuse "sshd refuses its configuration, got \\"$complaint\\"; put /etc/ssh in order, nothing was changed"
+    refuse "sshd refuses these settings, got \\"$complaint\\"; the file was taken away again"
   fi
   for setting in 'passwordauthentication no' 'maxsessions 100'; do
     sshd -T | grep -qx "$setting" ||
@@ -111,6 +116,9 @@ main() {
 ${host.user === "root" ? "" : `  admit ${quote(host.user)}\n`}}
 
 configure() {
+  # Root may raise the limit, unless the machine is itself a container that was given less.
+  # shellcheck disable=SC3045
+  if (ulimit -n ${openFiles}) 2>/dev/null; then files=${openFiles}; else files=$(ulimit -Hn); fi
   mine=/var/lib/berth/owns-daemon.json
   if [ ! -e "$mine" ]; then
     [ ! -e "$config" ] ||
@@ -118,8 +126,8 @@ configure() {
     mkdir -p "$(dirname "$mine")"
     : >"$mine"
   fi
-  place "$config" <<'END'
-${JSON.stringify(daemonConfig, undefined, 2)}
+  place "$config" <<END
+${JSON.stringify(daemonConfig, undefined, 2).replaceAll('"$files"', "$files")}
 END
 ${placeRegistryCa(registry)}}
 
@@ -133,7 +141,7 @@ start() {
   elif newer "$config" /run/docker.pid; then
     running=$(docker ps --quiet | wc -l)
     [ "$running" -eq 0 ] ||
-      refuse "Docker must restart to read $config, which stops $running containers; run \\"systemctl restart docker\\" on the host when that does no harm, then pulumi up again"
+      refuse "Docker must restart to read $config, which stops its containers, got $running running; run \\"systemctl restart docker\\" on the host when that does no harm, then pulumi up again"
     systemctl restart docker
     echo 'changed: Docker restarted'
   fi
@@ -144,12 +152,12 @@ ${host.user === "root" ? "" : admitFunction}`,
 
 /**
  * Logs are rotated for every container; without limits one chatty service fills the disk. Live restore stays off:
- * swarm mode excludes it.
+ * swarm mode excludes it. `$files` is put in by the script.
  */
 const daemonConfig = {
   "log-driver": "json-file",
   "log-opts": { "max-size": "10m", "max-file": "3" },
-  "default-ulimits": { nofile: { Name: "nofile", Soft: 65536, Hard: 65536 } },
+  "default-ulimits": { nofile: { Name: "nofile", Soft: "$files", Hard: "$files" } },
   "live-restore": false,
 };
 
@@ -182,6 +190,7 @@ installed() {
 
 # Runs a package command, again while another package manager holds its lock.
 package_command() {
+  waiting=
   deadline=$(($(date +%s) + ${lockSeconds}))
   until said=$("$@" 2>&1); do
     case "$said" in
@@ -190,6 +199,8 @@ package_command() {
     esac
     [ "$(date +%s)" -lt "$deadline" ] ||
       refuse "another package manager did not finish within ${lockSeconds} s, got: $(echo "$said" | tail -n 3)"
+    [ -n "$waiting" ] || echo 'waiting for another package manager'
+    waiting=yes
     sleep 1
   done
 }

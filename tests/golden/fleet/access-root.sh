@@ -32,6 +32,9 @@ newer() {
 }
 
 main() {
+  if ! complaint=$(sshd -t 2>&1); then
+    refuse "sshd refuses its configuration as it stands, got \"$complaint\"; put /etc/ssh in order"
+  fi
   place "$config" <<'END'
 # Managed by berth. The first value of a setting counts, hence the name of this file.
 PasswordAuthentication no
@@ -42,7 +45,7 @@ MaxSessions 100
 END
   if ! complaint=$(sshd -t 2>&1); then
     rm "$config"
-    refuse "sshd refuses its configuration, got \"$complaint\"; put /etc/ssh in order, nothing was changed"
+    refuse "sshd refuses these settings, got \"$complaint\"; the file was taken away again"
   fi
   for setting in 'passwordauthentication no' 'maxsessions 100'; do
     sshd -T | grep -qx "$setting" ||

@@ -49,6 +49,9 @@ main() {
 }
 
 configure() {
+  # Root may raise the limit, unless the machine is itself a container that was given less.
+  # shellcheck disable=SC3045
+  if (ulimit -n 65536) 2>/dev/null; then files=65536; else files=$(ulimit -Hn); fi
   mine=/var/lib/berth/owns-daemon.json
   if [ ! -e "$mine" ]; then
     [ ! -e "$config" ] ||
@@ -56,7 +59,7 @@ configure() {
     mkdir -p "$(dirname "$mine")"
     : >"$mine"
   fi
-  place "$config" <<'END'
+  place "$config" <<END
 {
   "log-driver": "json-file",
   "log-opts": {
@@ -66,8 +69,8 @@ configure() {
   "default-ulimits": {
     "nofile": {
       "Name": "nofile",
-      "Soft": 65536,
-      "Hard": 65536
+      "Soft": $files,
+      "Hard": $files
     }
   },
   "live-restore": false
@@ -86,6 +89,7 @@ installed() {
 
 # Runs a package command, again while another package manager holds its lock.
 package_command() {
+  waiting=
   deadline=$(($(date +%s) + 300))
   until said=$("$@" 2>&1); do
     case "$said" in
@@ -94,6 +98,8 @@ package_command() {
     esac
     [ "$(date +%s)" -lt "$deadline" ] ||
       refuse "another package manager did not finish within 300 s, got: $(echo "$said" | tail -n 3)"
+    [ -n "$waiting" ] || echo 'waiting for another package manager'
+    waiting=yes
     sleep 1
   done
 }
@@ -131,7 +137,7 @@ start() {
   elif newer "$config" /run/docker.pid; then
     running=$(docker ps --quiet | wc -l)
     [ "$running" -eq 0 ] ||
-      refuse "Docker must restart to read $config, which stops $running containers; run \"systemctl restart docker\" on the host when that does no harm, then pulumi up again"
+      refuse "Docker must restart to read $config, which stops its containers, got $running running; run \"systemctl restart docker\" on the host when that does no harm, then pulumi up again"
     systemctl restart docker
     echo 'changed: Docker restarted'
   fi
