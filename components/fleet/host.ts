@@ -3,7 +3,7 @@ import type * as Command from "@pulumi/command";
 import type { Host as HostConfig, Registry } from "../config/stack.ts";
 import { command } from "../shared/providers.ts";
 import { renderAccess, renderEngine } from "./bootstrap.render.ts";
-import { rootShell } from "./script.ts";
+import { asRoot } from "./script.ts";
 
 export interface HostArgs {
   readonly host: HostConfig;
@@ -52,20 +52,12 @@ export function hostScript(
     name,
     {
       connection,
-      create: preparationShell(host),
-      stdin: script,
+      create: "sh -s",
+      stdin: asRoot(host, script),
       // It would go as environment variables, which sshd does not take: a warning each time, of no use to a script
       // that looks at the host itself.
       addPreviousOutputInEnv: false,
     },
     opts,
   );
-}
-
-/** `rootShell`, preceded by a check whose failure says what to do: fresh machines often lack this. */
-function preparationShell(host: HostConfig): string {
-  if (host.user === "root") return rootShell(host);
-  const problem = `host ${host.name}: ${host.user} cannot become root by sudo without a password`;
-  const cure = `add the line ${host.user} ALL=(ALL) NOPASSWD:ALL to /etc/sudoers.d/berth on it, or use root`;
-  return `sudo -n true || { echo '${problem}; ${cure}' >&2; exit 1; }; exec ${rootShell(host)}`;
 }

@@ -40,6 +40,23 @@ main </dev/null
 `;
 }
 
+/**
+ * The script for the user's own shell, which hands it on to root's. Fresh machines often lack the right to do so; asked
+ * inside of the script, the failure says what to do and nothing else.
+ */
+export function asRoot(host: Pick<Host, "name" | "user">, script: string): string {
+  if (host.user === "root") return script;
+  const problem = `host ${host.name}: ${host.user} cannot become root by sudo without a password`;
+  const cure = `put the line "${host.user} ALL=(ALL) NOPASSWD:ALL" into /etc/sudoers.d/berth on it, or use root`;
+  return `if ! sudo -n true; then
+  echo ${quote(`${problem}; ${cure}`)} >&2
+  exit 1
+fi
+exec ${rootShell(host)} <<'BERTH_SCRIPT'
+${script}BERTH_SCRIPT
+`;
+}
+
 /** Shell function `place FILE`: standard input becomes the file's content, whole or not at all. */
 export const place = `
 place() {

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { renderAccess, renderEngine } from "../../components/fleet/bootstrap.render.ts";
-import { place, renderScript, rootShell } from "../../components/fleet/script.ts";
+import { asRoot, place, renderScript, rootShell } from "../../components/fleet/script.ts";
 import { renderSwarm } from "../../components/fleet/swarm.render.ts";
 import { golden } from "../support/golden.ts";
 import { checkScript } from "../support/shell.ts";
@@ -60,5 +63,38 @@ describe("scripts that prepare a host", () => {
 describe("rootShell", () => {
   it("goes through sudo, without a prompt, for everyone but root", () => {
     assert.deepEqual([rootShell(root), rootShell(deploy)], ["sh -s", "sudo -n sh -s"]);
+  });
+});
+
+describe("asRoot", () => {
+  let bin: string;
+  beforeEach(() => {
+    bin = mkdtempSync(join(tmpdir(), "berth-sudo-"));
+  });
+  afterEach(() => {
+    rmSync(bin, { recursive: true });
+  });
+  const run = (sudo: string): string => {
+    writeFileSync(join(bin, "sudo"), `#!/bin/sh\n${sudo}\n`, { mode: 0o755 });
+    return execFileSync("sh", ["-s"], {
+      input: asRoot(deploy, "echo it\\'s $HOME\n"),
+      env: { PATH: `${bin}:${process.env["PATH"] ?? ""}`, HOME: "/root" },
+      encoding: "utf8",
+      stdio: "pipe",
+    });
+  };
+
+  it("hands the script over as it is", () => {
+    assert.equal(run('shift; exec "$@"'), "it's /root\n");
+    assert.equal(asRoot(root, "echo\n"), "echo\n");
+    checkScript(asRoot(deploy, scripts["access-deploy.sh"]!));
+  });
+
+  it("says what is missing when the user may not become root", () => {
+    assert.throws(() => run("exit 1"), {
+      stderr:
+        "host db-1: deploy cannot become root by sudo without a password; " +
+        'put the line "deploy ALL=(ALL) NOPASSWD:ALL" into /etc/sudoers.d/berth on it, or use root\n',
+    });
   });
 });
