@@ -44,10 +44,16 @@ export function converged(
         void pulumi.log.info(progress, service, undefined, true);
       });
     } catch (error) {
-      throw new pulumi.ResourceError(`${workload.name}: ${(error as Error).message}`, service, true);
+      throw refusal(`${workload.name}: ${(error as Error).message}`, service);
     }
     return [service];
   });
+}
+
+/** Pulumi puts the name of whatever property waited for it in front of an error's message; this one keeps its own. */
+function refusal(message: string, resource: pulumi.Resource): pulumi.ResourceError {
+  const error = new pulumi.ResourceError(message, resource, true);
+  return Object.defineProperty(error, "message", { get: () => message, set: () => undefined });
 }
 
 /** Asks a swarm manager through the Docker API. */
@@ -106,7 +112,8 @@ async function look(api: Docker, name: string): Promise<[ServiceView, TaskView[]
   ];
 }
 
-function madeFrom({ Placement, ...rest }: RawTaskSpec): string {
+/** Docker names the runtime of a service and not that of its tasks. */
+function madeFrom({ Placement, Runtime, ...rest }: RawTaskSpec): string {
   return JSON.stringify(rest);
 }
 
@@ -160,6 +167,7 @@ interface RawService {
 interface RawTaskSpec {
   readonly ContainerSpec: { readonly Image: string };
   readonly Placement?: unknown;
+  readonly Runtime?: unknown;
 }
 
 interface RawTask {

@@ -87,7 +87,8 @@ export function serviceArgs(workload: Workload): Docker.ServiceArgs {
           ...Object.entries(workload.tmpfs).map(([target, size]) => ({
             target,
             type: "tmpfs",
-            tmpfsOptions: { sizeBytes: bytes(size) },
+            // Docker's own 1777 reads back without its first digit, as a change for ever.
+            tmpfsOptions: { sizeBytes: bytes(size), mode: 0o777 },
           })),
         ],
         secrets: workload.secretFiles.map(({ name, secretId, secretName }) => ({
@@ -99,17 +100,8 @@ export function serviceArgs(workload: Workload): Docker.ServiceArgs {
           fileMode: 0o444,
         })),
       },
-      resources: {
-        limits: {
-          memoryBytes: bytes(workload.resources.memory),
-          nanoCpus: Math.round(workload.resources.cpus * 1e9),
-        },
-        reservation: {
-          memoryBytes: workload.resources.reserveMemory && bytes(workload.resources.reserveMemory),
-          nanoCpus: workload.resources.reserveCpus && Math.round(workload.resources.reserveCpus * 1e9),
-        },
-      },
-      restartPolicy: { condition: "any", delay: "1s" },
+      resources: resourcesOf(workload.resources),
+      restartPolicy: { condition: "any", delay: "1s", window: "0s" },
       networksAdvanceds: workload.attachments.map(({ networkId, alias }) => ({ id: networkId, aliases: [alias] })),
     },
     mode: { replicated: { replicas: workload.replicas } },
@@ -128,6 +120,19 @@ export function serviceArgs(workload: Workload): Docker.ServiceArgs {
     },
   } satisfies Docker.ServiceArgs;
   return { ...args, labels: [{ label: specLabel, value: fingerprint(args) }] };
+}
+
+/** The provider crashes on an empty block, so a reservation is there only when something is reserved. */
+function resourcesOf({ memory, cpus, reserveMemory, reserveCpus }: Resources) {
+  const nano = (cores: number) => Math.round(cores * 1e9);
+  const reservation = {
+    ...(reserveMemory && { memoryBytes: bytes(reserveMemory) }),
+    ...(reserveCpus && { nanoCpus: nano(reserveCpus) }),
+  };
+  return {
+    limits: { memoryBytes: bytes(memory), nanoCpus: nano(cpus) },
+    ...(Object.keys(reservation).length > 0 && { reservation }),
+  };
 }
 
 /** A digest of everything asked for, so that a later look at the swarm can tell whether this is what runs. */

@@ -75,6 +75,17 @@ describe("the swarm service of a workload", () => {
     assert.equal(containerSpec.stopGracePeriod, "30s");
   });
 
+  it("has a reservation only when something is reserved, for the provider crashes on an empty one", () => {
+    const resourcesOf = (changed: Partial<Workload>) =>
+      (serviceArgs({ ...workload, ...changed }).taskSpec as { resources: object }).resources;
+    const limits = { memoryBytes: 256 * 1024 ** 2, nanoCpus: 5e8 };
+    assert.deepEqual(resourcesOf({}), { limits });
+    assert.deepEqual(resourcesOf({ resources: { ...workload.resources, reserveCpus: 0.25 } }), {
+      limits,
+      reservation: { nanoCpus: 2.5e8 },
+    });
+  });
+
   it("leaves convergeConfig out, for the convergence check waits instead", () => {
     assert.equal("convergeConfig" in serviceArgs(workload), false);
   });
