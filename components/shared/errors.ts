@@ -18,7 +18,9 @@ export class ConfigError extends pulumi.RunError {
   constructor(problems: readonly Problem[], where = "the configuration") {
     const sorted = problems.toSorted((a, b) => byPath.compare(a.path, b.path) || byPath.compare(a.message, b.message));
     const count = sorted.length === 1 ? "1 problem" : `${sorted.length} problems`;
-    super([`${where} has ${count}:`, ...sorted.map((p) => `  - ${p.path}: ${p.message}`)].join("\n"));
+    super(
+      [`${where} has ${count}; nothing was contacted:`, ...sorted.map((p) => `  - ${p.path}: ${p.message}`)].join("\n"),
+    );
     this.name = "ConfigError";
     this.problems = sorted;
   }

@@ -170,7 +170,7 @@ describe("ConfigError", () => {
     const error = new ConfigError([problem("b:x[10].a"), problem("b:x[9].a"), problem("a:z")], 'stack "s"');
     assert.equal(
       error.message,
-      ['stack "s" has 3 problems:', "  - a:z: is wrong", "  - b:x[9].a: is wrong", "  - b:x[10].a: is wrong"].join(
+      ['stack "s" has 3 problems; nothing was contacted:', "  - a:z: is wrong", "  - b:x[9].a: is wrong", "  - b:x[10].a: is wrong"].join(
         "\n",
       ),
     );
@@ -179,7 +179,7 @@ describe("ConfigError", () => {
   it("counts a single problem as one", () => {
     assert.match(
       new ConfigError([{ path: "p", message: "m" }]).message,
-      /^the configuration has 1 problem:\n {2}- p: m$/,
+      /^the configuration has 1 problem; nothing was contacted:\n {2}- p: m$/,
     );
   });
 });
