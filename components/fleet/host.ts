@@ -2,7 +2,8 @@ import * as pulumi from "@pulumi/pulumi";
 import type * as Command from "@pulumi/command";
 import type { Host as HostConfig, Registry } from "../config/stack.ts";
 import { command } from "../shared/providers.ts";
-import { renderAccess, renderEngine } from "./bootstrap.render.ts";
+import { renderAccess } from "./access.render.ts";
+import { renderEngine } from "./engine.render.ts";
 import { asRoot } from "./script.ts";
 
 export interface HostArgs {

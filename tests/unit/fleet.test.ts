@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { renderAccess, renderEngine } from "../../components/fleet/bootstrap.render.ts";
+import { renderAccess } from "../../components/fleet/access.render.ts";
+import { renderEngine } from "../../components/fleet/engine.render.ts";
 import type { Fleet } from "../../components/fleet/fleet.ts";
 import { asRoot } from "../../components/fleet/script.ts";
 import { renderSwarm } from "../../components/fleet/swarm.render.ts";
