@@ -91,7 +91,7 @@ export class Edge extends pulumi.ComponentResource {
       name,
       {
         connection: this.#args.fleet.connection(host),
-        create: pulumi.all(network).apply((known) => runtimeCommand(host, { image, ...known })),
+        create: pulumi.output(network).apply((known) => runtimeCommand(host, { image, ...known })),
         stdin: hostProgram(),
         delete: pulumi.output(network.network).apply((known) => leaveCommand(host, known)),
         addPreviousOutputInEnv: false,

@@ -1,7 +1,7 @@
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import type { IncomingHttpHeaders } from "node:http";
+import { chmod, copyFile, mkdir, mkdtemp, readFile, readlink, rm, writeFile } from "node:fs/promises";
+import { request as plainRequest, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import { request } from "node:https";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -10,7 +10,7 @@ import Docker from "dockerode";
 import type { z } from "zod";
 import { site } from "../../components/config/system.ts";
 import { renderFiles } from "../../components/edge/edge.render.ts";
-import { renderNginx } from "../../components/edge/nginx.render.ts";
+import { renderNginx, type Files } from "../../components/edge/nginx.render.ts";
 import { renderSites, type SitesInput } from "../../components/edge/site.render.ts";
 import type { Duration } from "../../components/shared/duration.ts";
 import { ensureImages } from "../../lab/build.ts";
@@ -62,9 +62,14 @@ export class TestEdge {
     this.#networkId = (await this.docker.createNetwork({ Name: this.network, Labels: { "berth.test": this.name } })).id;
   }
 
+  /** Starts a verb of the host's program. */
+  begin(args: readonly string[]): ChildProcessWithoutNullStreams {
+    return spawn(join(this.root, "bin/edge"), args);
+  }
+
   /** Runs a verb of the host's program. */
   async edge(args: readonly string[], input = ""): Promise<Outcome> {
-    const child = spawn(join(this.root, "bin/edge"), args);
+    const child = this.begin(args);
     let output = "";
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding("utf8").on("data", (text: string) => (output += text));
@@ -79,15 +84,29 @@ export class TestEdge {
     return { code, output };
   }
 
+  /** For steps that must succeed. */
+  async must(step: Promise<Outcome>): Promise<void> {
+    const { code, output } = await step;
+    if (code !== 0) throw new Error(`ended with ${code}:\n${output}`);
+  }
+
+  runtimeArguments(image: string): string[] {
+    return ["runtime", image, this.network, this.#networkId];
+  }
+
   runtime(image = this.image): Promise<Outcome> {
-    return this.edge(["runtime", image, this.network, this.#networkId]);
+    return this.edge(this.runtimeArguments(image));
   }
 
   /** Serves sites; `change` has the last word about the text of their file. */
   site(input: SitesInput, drain: Duration, change = (text: string) => text): Promise<Outcome> {
     const text = change(renderSites(input));
-    const files = renderFiles({ ...renderNginx({ drain }), [`sites/${input.system}.conf`]: text });
-    return this.edge(["site", input.system, ...input.sites.map((site) => site.host)], files);
+    const names = input.sites.map((site) => site.host);
+    return this.put(input.system, names, { ...renderNginx({ drain }), [`sites/${input.system}.conf`]: text });
+  }
+
+  put(system: string, names: readonly string[], files: Files): Promise<Outcome> {
+    return this.edge(["site", system, ...names], renderFiles(files));
   }
 
   /** An application that answers as a service's task does: under `tasks.<service>`. */
@@ -110,6 +129,30 @@ export class TestEdge {
     await container.commit({ repo: this.name, tag, changes: `LABEL version=${tag}` });
     await container.remove();
     return name;
+  }
+
+  /** Somebody else listens where the edge has its ports. */
+  async occupy(port: number): Promise<void> {
+    const container = await this.docker.createContainer({
+      Image: this.image,
+      Cmd: ["busybox", "nc", "-l", "-p", String(port)],
+      Labels: { "berth.test": this.name },
+      HostConfig: { NetworkMode: `container:${this.name}` },
+    });
+    await container.start();
+  }
+
+  /** Names of all containers, networks and volumes of this edge. */
+  async objects(): Promise<string[]> {
+    const label = [`berth.edge=${this.name}`];
+    const containers = await this.docker.listContainers({ all: true, filters: { label } });
+    const networks = await this.docker.listNetworks({ filters: { label } });
+    return [...containers.flatMap(({ Names }) => Names), ...networks.map(({ Name }) => Name)].toSorted();
+  }
+
+  /** What is live, by which generation. */
+  async links(): Promise<string[]> {
+    return [await readlink(join(this.root, "live")), await this.file("current")];
   }
 
   file(path: string): Promise<string> {
@@ -188,14 +231,29 @@ export function visit(
     const { headers, method, body } = options;
     const to = { host: "127.0.0.1", port: edge.httpsPort, servername: host, rejectUnauthorized: false, agent: false };
     request({ ...to, path, method, headers: { host, ...headers } }, (response) => {
-      let text = "";
-      response.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
-      response.on("end", () => {
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: text });
-      });
+      read(response, resolve);
     })
       .on("error", reject)
       .end(body);
+  });
+}
+
+/** One request without TLS. */
+export function visitPlain(edge: Pick<TestEdge, "httpPort">, host: string, path: string): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    plainRequest({ host: "127.0.0.1", port: edge.httpPort, path, agent: false, headers: { host } }, (response) => {
+      read(response, resolve);
+    })
+      .on("error", reject)
+      .end();
+  });
+}
+
+function read(response: IncomingMessage, done: (answer: Answer) => void): void {
+  let body = "";
+  response.setEncoding("utf8").on("data", (chunk: string) => (body += chunk));
+  response.on("end", () => {
+    done({ status: response.statusCode ?? 0, headers: response.headers, body });
   });
 }
 
