@@ -11,8 +11,9 @@ if [ ! -r "${POSTGRES_PASSWORD_FILE:-}" ]; then
   exit 1
 fi
 
-# Single-user mode takes one statement a line from standard input: no server listens yet, and no argument shows a secret.
-single() { postgres --single -j -D "$1" postgres >/dev/null; }
+# Single-user mode takes statements from standard input: no server listens yet, and no argument shows a secret.
+# Nor does the log: a failed statement would be quoted in it.
+single() { postgres --single -j -D "$1" -c exit_on_error=on -c log_min_error_statement=panic postgres >/dev/null; }
 statement() { printf '%s;\n\n' "$1"; }
 literal() { printf "'%s'" "$(sed "s/'/''/g" "$1" | tr -d '\n')"; }
 

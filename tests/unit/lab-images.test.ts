@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { bootstrapCommand, labImages, type Image } from "../../lab/images.ts";
+
+const root = join(import.meta.dirname, "../..");
+const images = labImages(root);
+const all: Image[] = [images.base, images.host, images.parts, ...images.published.map(({ image }) => image)];
+const named = (repository: string, version: string) => {
+  const found = images.published.find((each) => each.repository === repository && each.version === version);
+  assert.ok(found && found.image.kind === "built", `${repository}:${version}`);
+  return found.image;
+};
+
+describe("images of the lab", () => {
+  it("are tagged by what goes into them: the same again for the same content, never one tag for two images", () => {
+    const tags = all.map(({ tag }) => tag);
+    assert.deepEqual(
+      labImages(root).published.map(({ image }) => image.tag),
+      images.published.map(({ image }) => image.tag),
+    );
+    assert.equal(new Set(tags).size, tags.length);
+  });
+
+  it("hold the application as JavaScript that imports nothing else than JavaScript", () => {
+    const { files } = named("palmistry-api", "1.0.0");
+    const own = Object.entries(files).filter(([path]) => /^[\w-]+\.mjs$/.test(path));
+    assert.ok(own.some(([path]) => path === "main.mjs"));
+    for (const [path, text] of own) {
+      assert.doesNotMatch(text, /\.ts"/, path);
+      for (const [, target = ""] of text.matchAll(/(?:from |import\()"\.\/([\w-]+\.mjs)"/g))
+        assert.ok(target in files, `${path} imports ${target}`);
+    }
+  });
+
+  it("offer every application at a good, a better, a broken and a crashing version", () => {
+    for (const application of ["palmistry-api", "palmistry-frontend", "palmistry-worker"]) {
+      const versions = images.published.filter(({ repository }) => repository === application);
+      assert.deepEqual(
+        versions.map(({ version }) => version),
+        ["1.0.0", "1.1.0", "1.2.0-broken", "1.3.0-crash"],
+      );
+    }
+  });
+
+  it("differ between versions by build arguments alone, so that they share their layers", () => {
+    const [one, other] = [named("palmistry-api", "1.0.0"), named("palmistry-api", "1.1.0")];
+    assert.deepEqual(one.files, other.files);
+    assert.deepEqual({ ...one.args, VERSION: "1.1.0" }, other.args);
+  });
+
+  it("accept a sid index that is past its date, and no other", () => {
+    assert.ok(bootstrapCommand("sid", "-").includes('--aptopt=Acquire::Check-Valid-Until "false"'));
+    assert.ok(!bootstrapCommand("bookworm", "-").some((each) => each.includes("Valid-Until")));
+  });
+});
