@@ -54,7 +54,7 @@ for (const stack of environments) {
         `berth:hosts[0].address: is an address for documentation, got "${address}"; write the address of your machine`,
         "berth:hosts[0].hostKey: is missing; run `npm run berth -- host-key <address>` and paste the line it prints",
         ...["api", "edge", "frontend", "postgres", "redis", "worker"].map(pin),
-        'berth:registry.address: is an address for documentation, got "registry.example.com/palmistry"; ' +
+        'berth:registry.address: is an address for documentation, got "registry.example.com/acme"; ' +
           "write your registry's",
         `cloudflare:apiToken: is missing; run \`pulumi config set --secret cloudflare:apiToken --stack ${stack}\` or set ` +
           "CLOUDFLARE_API_TOKEN",
