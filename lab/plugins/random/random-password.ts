@@ -1,6 +1,5 @@
 import { randomInt } from "node:crypto";
 import type { RandomPasswordArgs } from "@pulumi/random";
-import bcrypt from "bcryptjs";
 import { structuralDiff } from "../framework/diff.ts";
 import { boolean, map, misfits, number, object, required, string } from "../framework/shape.ts";
 import type { Required, Shape } from "../framework/shape.ts";
@@ -74,8 +73,9 @@ export const randomPassword: ResourceType<undefined> = {
 
 async function describe(result: string, news: Properties): Promise<Properties> {
   const { numeric, ...rest } = recipe(news);
-  // bcrypt reads 72 bytes and no more.
-  const bcryptHash = await bcrypt.hash(bcrypt.truncates(result) ? result.slice(0, 72) : result, 10);
+  // Loaded where a password is made: previews never need it. It reads 72 bytes and no more.
+  const { default: bcrypt } = await import("bcryptjs");
+  const bcryptHash = await bcrypt.hash(result, 10);
   return { ...news, ...rest, numeric, number: numeric, result, bcryptHash };
 }
 
