@@ -6,13 +6,15 @@ import type { Duplex } from "node:stream";
 import type { Host } from "../components/config/stack.ts";
 import { CommandConnection } from "../components/fleet/dial-stdio.ts";
 import { renderKnownHosts, renderSshConfig, sshDirectory } from "../components/fleet/ssh.render.ts";
+import { sshCommand, writeSshFiles } from "../components/fleet/ssh.ts";
 import { configSecret, type StackRef } from "./pulumi.ts";
 import { isRecord, type StackFile } from "./stack-file.ts";
 import { OperatorError } from "./verb.ts";
 
 /*
- * The stack's machines and their Docker API, over the same SSH configuration as the program's. The program's own
- * client brings in all of Pulumi; a verb that has to be quick while something is broken needs a few GET requests.
+ * The stack's machines and their Docker API, over the same SSH configuration as the program's. The program's
+ * client knows all of the API and takes time to load; a verb that has to be quick while something is broken needs a
+ * few GET requests, each with a limit in time.
  */
 
 /** A request that Docker or the way to it did not answer with success. */
@@ -49,7 +51,7 @@ export async function hostsOf(file: StackFile): Promise<[Host, ...Host[]]> {
 
 /**
  * Makes sure that `.berth/<stack>/` holds what `ssh` needs. The program writes these files on every run, so they are
- * nearly always right; then nothing is decrypted and Pulumi's SDK is not loaded.
+ * nearly always right, and then nothing is decrypted.
  */
 export async function ensureSshFiles(ref: StackRef, file: StackFile, hosts: readonly Host[]): Promise<void> {
   const { stack, root } = ref;
@@ -60,18 +62,14 @@ export async function ensureSshFiles(ref: StackRef, file: StackFile, hosts: read
     holds(join(directory, "known_hosts"), renderKnownHosts(hosts)) &&
     existsSync(join(directory, "key")) === key;
   if (upToDate) return;
-  const [{ writeSshFiles }, sshKey] = await Promise.all([
-    import("../components/fleet/ssh.ts"),
-    key ? configSecret(ref, "berth:sshKey") : undefined,
-  ]);
+  const sshKey = key ? await configSecret(ref, "berth:sshKey") : undefined;
   writeSshFiles({ stack, hosts, ...(sshKey !== undefined && { sshKey }) }, root);
 }
 
 /** The Docker API of a host through `ssh`, to be started in the project root. */
 export function dockerThroughSsh({ stack, root }: StackRef, host: Host, timeoutMs?: number): DockerHost {
-  const config = `${sshDirectory(stack)}/ssh_config`;
-  const argv = ["ssh", "-F", config, host.name, "docker system dial-stdio"] as const;
-  return dockerOver(host.name, () => new CommandConnection([...argv], root, (said) => said), timeoutMs);
+  const argv = sshCommand(stack, host.name, ["docker", "system", "dial-stdio"]) as [string, ...string[]];
+  return dockerOver(host.name, () => new CommandConnection(argv, root, (said) => said), timeoutMs);
 }
 
 /** The Docker API at the end of connections that `connect` makes. */

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { enableCompileCache } from "node:module";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { exitCodes, OperatorError, usageError, type Flags, type Terminal, type Verb } from "./verb.ts";
+import { exitCodes, OperatorError, usageError, type Flags, type Context, type Verb } from "./verb.ts";
 
 /*
  * npm run berth -- <verb>: what an operator does beside `pulumi preview` and `pulumi up`.
@@ -23,11 +23,11 @@ export const verbs: Readonly<Record<string, Entry>> = {
 };
 
 /** Runs one command line and returns the exit code. */
-export async function main(argv: readonly string[], terminal: Terminal): Promise<number> {
+export async function main(argv: readonly string[], context: Context): Promise<number> {
   try {
     const [name, ...rest] = argv;
     if (name === undefined || name === "help" || name === "--help" || name === "-h") {
-      (name === undefined ? terminal.note : terminal.print)(overview());
+      (name === undefined ? context.note : context.print)(overview());
       return name === undefined ? exitCodes.usage : exitCodes.done;
     }
     const entry = Object.hasOwn(verbs, name) ? verbs[name] : undefined;
@@ -37,13 +37,13 @@ export async function main(argv: readonly string[], terminal: Terminal): Promise
     const { verb } = await entry.load();
     const { positionals, flags } = read(name, verb, rest);
     if (flags["help"] === true) {
-      terminal.print(`npm run berth -- ${name} ${verb.usage}\n\n${verb.help}`);
+      context.print(`npm run berth -- ${name} ${verb.usage}\n\n${verb.help}`);
       return exitCodes.done;
     }
-    return await verb.run(terminal, positionals, flags);
+    return await verb.run(context, positionals, flags);
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
-    terminal.note(error.message);
+    context.note(error.message);
     return error.exitCode;
   }
 }
@@ -85,15 +85,16 @@ function overview(): string {
 if (import.meta.main) {
   enableCompileCache();
   const root = process.cwd();
-  const terminal: Terminal = {
+  const context: Context = {
     root,
     print: (text) => process.stdout.write(`${text}\n`),
     note: (text) => process.stderr.write(`${text}\n`),
+    openRegistry: async (ref, file) => (await import("./registry.ts")).registryThroughManager(ref, file),
   };
   if (existsSync(join(root, "Pulumi.yaml"))) {
-    process.exitCode = await main(process.argv.slice(2), terminal);
+    process.exitCode = await main(process.argv.slice(2), context);
   } else {
-    terminal.note(`berth: no Pulumi.yaml in ${root}; run it in the project root`);
+    context.note(`berth: no Pulumi.yaml in ${root}; run it in the project root`);
     process.exitCode = exitCodes.usage;
   }
 }

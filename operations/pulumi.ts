@@ -1,4 +1,7 @@
 import { spawn, type StdioOptions } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { OperatorError } from "./verb.ts";
 
 /** Which stack a `pulumi` command is about, and where it runs. */
@@ -11,7 +14,6 @@ export interface StackRef {
 
 interface Exit {
   readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -33,12 +35,45 @@ export async function configSecret(ref: StackRef, key: string): Promise<string> 
   return ((await json(ref, args)) as { value: string }).value;
 }
 
+export interface UpResult {
+  /** Exit code; `null` when a signal ended it. */
+  readonly code: number | null;
+  /** It got past preview and prompt and began to change something. */
+  readonly changed: boolean;
+}
+
 /**
  * `pulumi up` on the operator's own terminal: its preview, its prompt, its colours. Ctrl-C reaches Pulumi through the
  * terminal, which then ends in order; this process outlives it to tidy up. A TERM sent to this process is passed on.
+ *
+ * What was done is read from the engine's event log, as Pulumi's own Automation API does: it is right also after a
+ * second Ctrl-C, when neither exit code nor history tell how far it came.
  */
-export async function up(ref: StackRef, args: readonly string[]): Promise<Exit> {
-  return run(ref, ["up", ...select(ref), ...file(ref), ...args], "inherit");
+export async function up(ref: StackRef, args: readonly string[]): Promise<UpResult> {
+  const directory = mkdtempSync(join(tmpdir(), "berth-up-"));
+  const log = join(directory, "events.jsonl");
+  try {
+    const all = ["up", ...select(ref), ...file(ref), ...args, "--event-log", log];
+    const { code } = await run(ref, all, "inherit", { PULUMI_DEBUG_COMMANDS: "true" });
+    return { code, changed: existsSync(log) && changedSomething(readFileSync(log, "utf8")) };
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+const harmless = new Set(["same", "read", "refresh"]);
+
+/** Reads an event log, whose last line may be incomplete. */
+export function changedSomething(log: string): boolean {
+  return log
+    .split("\n")
+    .filter((line) => line.startsWith("{") && line.endsWith("}"))
+    .some((line) => {
+      const { resourcePreEvent: step } = JSON.parse(line) as {
+        resourcePreEvent?: { planning?: boolean; metadata: { op: string } };
+      };
+      return step !== undefined && step.planning !== true && !harmless.has(step.metadata.op);
+    });
 }
 
 function select(ref: StackRef): string[] {
@@ -62,9 +97,14 @@ async function json(ref: StackRef, args: readonly string[]): Promise<unknown> {
   return JSON.parse(stdout);
 }
 
-async function run(ref: StackRef, args: readonly string[], stdio: StdioOptions): Promise<Exit> {
+async function run(
+  ref: StackRef,
+  args: readonly string[],
+  stdio: StdioOptions,
+  env: NodeJS.ProcessEnv = {},
+): Promise<Exit> {
   return new Promise((resolve, reject) => {
-    const child = spawn("pulumi", args, { cwd: ref.root, stdio });
+    const child = spawn("pulumi", args, { cwd: ref.root, stdio, env: { ...process.env, ...env } });
     let stdout = "";
     let stderr = "";
     child.stdout?.setEncoding("utf8").on("data", (chunk: string) => (stdout += chunk));
@@ -83,9 +123,9 @@ async function run(ref: StackRef, args: readonly string[], stdio: StdioOptions):
           : error,
       );
     });
-    child.once("close", (code, signal) => {
+    child.once("close", (code) => {
       settle();
-      resolve({ code, signal, stdout, stderr });
+      resolve({ code, stdout, stderr });
     });
   });
 }

@@ -1,17 +1,7 @@
 import { parseImageRef } from "../components/shared/image-ref.ts";
 import { DockerError, dockerThroughSsh, ensureSshFiles, hostsOf } from "./hosts.ts";
-import type { StackRef } from "./pulumi.ts";
-import { isRecord, type StackFile } from "./stack-file.ts";
-import { OperatorError } from "./verb.ts";
-
-/** What a verb wants to know from the registry that images will be pulled from. */
-export interface Registry {
-  /** Digest of a reference with tag or digest; `undefined` when the registry has no such image. */
-  digest(ref: string): Promise<string | undefined>;
-  close(): void;
-}
-
-export type OpenRegistry = (ref: StackRef, file: StackFile) => Promise<Registry>;
+import { isRecord } from "./stack-file.ts";
+import { OperatorError, type OpenRegistry } from "./verb.ts";
 
 /**
  * Asks the registry through the Docker of the stack's manager: the machine that will pull, with its own name

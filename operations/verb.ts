@@ -1,4 +1,6 @@
 import type { ParseArgsOptionsConfig } from "node:util";
+import type { StackRef } from "./pulumi.ts";
+import type { StackFile } from "./stack-file.ts";
 
 /** Exit codes of `npm run berth`; `rollback` passes on the code of the `pulumi up` it ran when that one failed. */
 export const exitCodes = { done: 0, failed: 1, usage: 2, notAsPinned: 3 } as const;
@@ -18,15 +20,25 @@ export function usageError(message: string): OperatorError {
   return new OperatorError(message, exitCodes.usage);
 }
 
-/** Where a verb runs and where it prints. */
-export interface Terminal {
+/** What a verb works with; a test brings its own. */
+export interface Context {
   /** Project root: the directory of `Pulumi.yaml`. */
   readonly root: string;
   /** The answer: standard output. */
   readonly print: (text: string) => void;
   /** What happens meanwhile: standard error, so that `--json` can be piped. */
   readonly note: (text: string) => void;
+  readonly openRegistry: OpenRegistry;
 }
+
+/** What a verb wants to know from the registry that images will be pulled from. */
+export interface Registry {
+  /** Digest of a reference with tag or digest; `undefined` when the registry has no such image. */
+  digest(ref: string): Promise<string | undefined>;
+  close(): void;
+}
+
+export type OpenRegistry = (ref: StackRef, file: StackFile) => Promise<Registry>;
 
 export type Flags = Readonly<Record<string, string | boolean | undefined>>;
 
@@ -38,7 +50,7 @@ export interface Verb {
   readonly options: ParseArgsOptionsConfig;
   /** How many arguments it takes. */
   readonly positionals: { readonly min: number; readonly max: number };
-  run(terminal: Terminal, positionals: readonly string[], flags: Flags): Promise<number>;
+  run(context: Context, positionals: readonly string[], flags: Flags): Promise<number>;
 }
 
 /** Verbs that concern a stack. */

@@ -16,7 +16,7 @@ export const verb: Verb = {
   ].join("\n"),
   options: { port: { type: "string" } },
   positionals: { min: 1, max: 1 },
-  async run(terminal, [given = ""], flags) {
+  async run(context, [given = ""], flags) {
     // One colon is a port; more of them are an IPv6 address.
     const [address = "", ownPort] = given.split(":").length === 2 ? given.split(":") : [given];
     const port = text(flags, "port") ?? ownPort ?? "22";
@@ -29,7 +29,7 @@ export const verb: Verb = {
         `berth host-key: ADDRESS: is not a name or an IP, got ${JSON.stringify(address)}; write for example 203.0.113.7`,
       );
     }
-    terminal.print(hostKeyLines(bestKey(await scan(address, port), address, port)));
+    context.print(hostKeyLines(bestKey(await scan(address, port), address, port)));
     return exitCodes.done;
   },
 };

@@ -1,7 +1,6 @@
 import { parseImageRef } from "../../components/shared/image-ref.ts";
 import { physicalName } from "../../components/shared/naming.ts";
 import type { StackRef } from "../pulumi.ts";
-import { registryThroughManager, type OpenRegistry } from "../registry.ts";
 import {
   imagePins,
   isRecord,
@@ -19,7 +18,7 @@ import {
   stackOptionsHelp,
   text,
   usageError,
-  type Terminal,
+  type Context,
   type Verb,
 } from "../verb.ts";
 
@@ -39,9 +38,9 @@ export const verb: Verb = {
   ].join("\n"),
   options: stackOptions,
   positionals: { min: 2, max: Infinity },
-  async run(terminal, [stack = "", ...requests], flags) {
+  async run(context, [stack = "", ...requests], flags) {
     const configFile = text(flags, "config-file");
-    await pin(terminal, { root: terminal.root, stack, configFile }, requests.map(parseRequest), registryThroughManager);
+    await pin(context, { root: context.root, stack, configFile }, requests.map(parseRequest));
     return exitCodes.done;
   },
 };
@@ -60,18 +59,13 @@ export function parseRequest(argument: string): PinRequest {
   return { name, tag };
 }
 
-export async function pin(
-  terminal: Terminal,
-  ref: StackRef,
-  requests: readonly PinRequest[],
-  openRegistry: OpenRegistry,
-): Promise<void> {
+export async function pin(context: Context, ref: StackRef, requests: readonly PinRequest[]): Promise<void> {
   const twice = requests.find(({ name }, index) => requests.findIndex((other) => other.name === name) !== index);
   if (twice) throw usageError(`berth pin: ${twice.name}: is given twice; give each name one tag`);
   const file = readStackFile(ref);
   const pins = imagePins(file);
   const wanted = await withRepositories(ref, file, pins, requests);
-  const resolved = await resolve(wanted, Object.keys(pins), ref, file, openRegistry);
+  const resolved = await resolve(context, wanted, Object.keys(pins), ref, file);
 
   const changed = resolved.filter(({ name, pin }) => pins[name] !== pin);
   const text = withChanges(
@@ -79,7 +73,7 @@ export async function pin(
     changed.map(({ name, pin }) => ({ path: ["images", name], value: pin })),
   );
   if (changed.length > 0) writeStackFile(file.path, text);
-  terminal.print(
+  context.print(
     table(
       ["image", "old", "", "new"],
       resolved.map(({ name, pin }) => {
@@ -88,7 +82,7 @@ export async function pin(
       }),
     ),
   );
-  terminal.note(
+  context.note(
     changed.length > 0 ? `written to ${file.path}; next: pulumi up` : "every pin is already so; nothing written",
   );
 }
@@ -128,13 +122,13 @@ async function withRepositories(
 }
 
 async function resolve(
+  context: Context,
   wanted: readonly Wanted[],
   known: readonly string[],
   ref: StackRef,
   file: StackFile,
-  openRegistry: OpenRegistry,
 ): Promise<{ name: string; pin: string }[]> {
-  const registry = await openRegistry(ref, file);
+  const registry = await context.openRegistry(ref, file);
   try {
     const digests = await Promise.all(
       wanted.map(async ({ repository, tag }) => registry.digest(`${repository}:${tag}`)),

@@ -26,13 +26,13 @@ export const verb: Verb = {
   ].join("\n"),
   options: { ...stackOptions, wide: { type: "boolean" }, json: { type: "boolean" } },
   positionals: { min: 1, max: 1 },
-  async run(terminal, [stack = ""], flags) {
-    const ref = { root: terminal.root, stack, configFile: text(flags, "config-file") };
+  async run(context, [stack = ""], flags) {
+    const ref = { root: context.root, stack, configFile: text(flags, "config-file") };
     const entries = await releaseLog(ref);
-    if (flags["json"] === true) terminal.print(JSON.stringify(entries, null, 2));
+    if (flags["json"] === true) context.print(JSON.stringify(entries, null, 2));
     else if (entries.length === 0)
-      terminal.note(`stack ${stack}: nothing was released yet; \`pulumi up\` makes the first release`);
-    else terminal.print(render(entries, flags["wide"] === true));
+      context.note(`stack ${stack}: nothing was released yet; \`pulumi up\` makes the first release`);
+    else context.print(render(entries, flags["wide"] === true));
     return exitCodes.done;
   },
 };

@@ -1,9 +1,8 @@
 import { readFileSync } from "node:fs";
-import { stackHistory, stackOutputs, up, type StackRef } from "../pulumi.ts";
-import { registryThroughManager, type OpenRegistry } from "../registry.ts";
+import { stackOutputs, up, type StackRef } from "../pulumi.ts";
 import { releasesFrom } from "../release-list.ts";
 import { planRollback, type Goal, type Plan } from "../rollback.plan.ts";
-import { imagePins, isRecord, readStackFile, withChanges, writeStackFile, type StackFile } from "../stack-file.ts";
+import { imagePins, readStackFile, withChanges, writeStackFile, type StackFile } from "../stack-file.ts";
 import {
   exitCodes,
   OperatorError,
@@ -11,7 +10,8 @@ import {
   stackOptionsHelp,
   text,
   usageError,
-  type Terminal,
+  type Context,
+  type Registry,
   type Verb,
 } from "../verb.ts";
 import { parseRequest } from "./pin.ts";
@@ -44,14 +44,14 @@ export const verb: Verb = {
     yes: { type: "boolean", short: "y" },
   },
   positionals: { min: 1, max: 1 },
-  async run(terminal, [stack = ""], flags) {
+  async run(context, [stack = ""], flags) {
     const goal = parseGoal(text(flags, "to"), text(flags, "to-tag"));
     const yes = flags["yes"] === true;
     if (!yes && !process.stdin.isTTY) {
       throw usageError("berth rollback: asks before it changes anything, but there is no terminal; use --yes");
     }
-    const ref = { root: terminal.root, stack, configFile: text(flags, "config-file") };
-    return rollback(terminal, ref, goal, yes, registryThroughManager);
+    const ref = { root: context.root, stack, configFile: text(flags, "config-file") };
+    return rollback(context, ref, goal, yes);
   },
 };
 
@@ -69,33 +69,31 @@ export function parseGoal(to: string | undefined, toTag: string | undefined): Go
   return { number: Number(to) };
 }
 
-export async function rollback(
-  terminal: Terminal,
-  ref: StackRef,
-  goal: Goal,
-  yes: boolean,
-  openRegistry: OpenRegistry,
-): Promise<number> {
+export async function rollback(context: Context, ref: StackRef, goal: Goal, yes: boolean): Promise<number> {
   const file = readStackFile(ref);
   const images = imagePins(file);
-  const releases = releasesFrom(await stackOutputs(ref));
-  const plan = planRollback(releases, { images, settings: file.values }, goal);
-  for (const line of plan.explanation) terminal.note(line);
-  await requireImages(plan, ref, file, openRegistry);
+  const [outputs, registry] = await Promise.all([stackOutputs(ref), context.openRegistry(ref, file)]);
+  let plan: Plan;
+  try {
+    plan = planRollback(releasesFrom(outputs), { images, settings: file.values }, goal);
+    for (const line of plan.explanation) context.note(line);
+    await requireImages(plan, registry);
+  } finally {
+    registry.close();
+  }
 
   const written = withChanges(file, plan.changes);
-  const started = Date.now();
   writeStackFile(file.path, written);
   const message = `rollback to release ${plan.target.number}`;
-  const { code, signal } = await up(ref, ["--message", message, ...(yes ? ["--yes"] : [])]);
+  const { code, changed } = await up(ref, ["--message", message, ...(yes ? ["--yes"] : [])]);
   if (code === 0) {
-    terminal.note(`the pins of release ${plan.target.number} are live; ${file.path} asks for them: commit it`);
+    context.note(`the pins of release ${plan.target.number} are live; ${file.path} asks for them: commit it`);
     return exitCodes.done;
   }
-  if (signal === null && !(await updateBegan(ref, started))) {
-    putBack(terminal, file, written);
+  if (!changed) {
+    putBack(context, file, written);
   } else {
-    terminal.note(
+    context.note(
       `the update had begun, so ${file.path} keeps the pins of release ${plan.target.number}: \`pulumi up\` goes on ` +
         `with it, \`npm run berth -- rollback ${ref.stack}\` goes back to release ${plan.live.number}`,
     );
@@ -103,39 +101,23 @@ export async function rollback(
   return code ?? exitCodes.failed;
 }
 
-async function requireImages(plan: Plan, ref: StackRef, file: StackFile, openRegistry: OpenRegistry): Promise<void> {
-  const registry = await openRegistry(ref, file);
-  try {
-    const found = await Promise.all(plan.refs.map(async (image) => registry.digest(image)));
-    const missing = plan.refs.filter((_, index) => found[index] === undefined);
-    if (missing.length === 0) return;
-    throw new OperatorError(
-      [
-        ...missing.map((image) => `rollback: the registry no longer has ${image}`),
-        `release ${plan.target.number} cannot be made live again; nothing was changed. Push the image again, or use another --to`,
-      ].join("\n"),
-    );
-  } finally {
-    registry.close();
-  }
+async function requireImages(plan: Plan, registry: Registry): Promise<void> {
+  const found = await Promise.all(plan.refs.map(async (image) => registry.digest(image)));
+  const missing = plan.refs.filter((_, index) => found[index] === undefined);
+  if (missing.length === 0) return;
+  throw new OperatorError(
+    [
+      ...missing.map((image) => `rollback: the registry no longer has ${image}`),
+      `release ${plan.target.number} cannot be made live again; nothing was changed. Push the image again, or use another --to`,
+    ].join("\n"),
+  );
 }
 
-/**
- * Whether Pulumi got as far as changing things. Its history has an entry for every update that began, failed ones
- * too, and none for a preview, a refusal at the prompt or a lock that somebody else holds.
- */
-async function updateBegan(ref: StackRef, startedMs: number): Promise<boolean> {
-  const [latest] = await stackHistory(ref, 1);
-  const at = isRecord(latest) && latest["kind"] === "update" ? Date.parse(String(latest["startTime"])) : NaN;
-  // The history counts in whole seconds.
-  return at >= Math.floor(startedMs / 1000) * 1000;
-}
-
-function putBack(terminal: Terminal, file: StackFile, written: string): void {
+function putBack(context: Context, file: StackFile, written: string): void {
   if (readFileSync(file.path, "utf8") !== written) {
-    terminal.note(`nothing was changed, but ${file.path} was edited meanwhile and is left as it is; check its pins`);
+    context.note(`nothing was changed, but ${file.path} was edited meanwhile and is left as it is; check its pins`);
     return;
   }
   writeStackFile(file.path, file.text);
-  terminal.note(`nothing was changed; ${file.path} is as it was`);
+  context.note(`nothing was changed; ${file.path} is as it was`);
 }

@@ -20,7 +20,7 @@ import {
 } from "../status.assess.ts";
 import { imageKeys } from "../system.ts";
 import { table } from "../table.ts";
-import { exitCodes, stackOptions, stackOptionsHelp, text, type Terminal, type Verb } from "../verb.ts";
+import { exitCodes, stackOptions, stackOptionsHelp, text, type Context, type Verb } from "../verb.ts";
 
 /** A machine that does not answer must not keep the others' answers back for long. */
 const timeoutMs = 10_000;
@@ -39,10 +39,10 @@ export const verb: Verb = {
   ].join("\n"),
   options: { ...stackOptions, json: { type: "boolean" } },
   positionals: { min: 1, max: 1 },
-  async run(terminal, [stack = ""], flags) {
-    const status = await readStatus({ root: terminal.root, stack, configFile: text(flags, "config-file") });
-    if (flags["json"] === true) terminal.print(JSON.stringify(status, null, 2));
-    else render(terminal, status);
+  async run(context, [stack = ""], flags) {
+    const status = await readStatus({ root: context.root, stack, configFile: text(flags, "config-file") });
+    if (flags["json"] === true) context.print(JSON.stringify(status, null, 2));
+    else render(context, status);
     return status.asPinned ? exitCodes.done : exitCodes.notAsPinned;
   },
 };
@@ -139,7 +139,7 @@ function servicesOf(outputs: Readonly<Record<string, unknown>>): Record<string, 
   );
 }
 
-function render({ print }: Terminal, { stack, release, hosts, services, certificates, problems }: Status): void {
+function render({ print }: Context, { stack, release, hosts, services, certificates, problems }: Status): void {
   print(`stack ${stack}: release ${release ?? "none yet"}\n`);
   print(
     table(

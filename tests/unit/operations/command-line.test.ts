@@ -19,8 +19,10 @@ describe("npm run berth", () => {
 
   async function run(...argv: string[]): Promise<{ code: number; out: string; err: string }> {
     let [out, err] = ["", ""];
+    const openRegistry = async () => Promise.reject(new Error("no registry is asked here"));
     const code = await main(argv, {
       root,
+      openRegistry,
       print: (text) => (out += `${text}\n`),
       note: (text) => (err += `${text}\n`),
     });
