@@ -1,0 +1,146 @@
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+
+/*
+ * Every check there is, quick ones first, with one count at the end: what `npm test` and CI run.
+ *
+ * A failure does not stop the quick suites: one run shows everything that is wrong. The lab takes many minutes and is
+ * started only when they all passed; `--all` starts it all the same.
+ */
+
+export interface Suite {
+  readonly name: string;
+  /** Files for mocha, or a command that passes or fails as one. */
+  readonly run:
+    { readonly mocha: string; readonly timeoutMs?: number } | { readonly command: readonly [string, ...string[]] };
+  /** Not started after a failure. */
+  readonly slow?: boolean;
+}
+
+export interface Outcome {
+  readonly name: string;
+  readonly passed: number;
+  readonly failed: number;
+  readonly seconds: number;
+  readonly skipped: boolean;
+}
+
+const suites: readonly Suite[] = [
+  { name: "lint", run: { command: ["npm", "run", "--silent", "lint"] } },
+  { name: "typecheck", run: { command: ["npm", "run", "--silent", "typecheck"] } },
+  { name: "unit", run: { mocha: "tests/unit/**/*.test.ts" } },
+  { name: "contract", run: { mocha: "tests/contract/**/*.test.ts" } },
+  { name: "engine", run: { mocha: "tests/engine/**/*.test.ts", timeoutMs: 300_000 } },
+  { name: "lab", run: { mocha: "tests/lab/**/*.test.ts", timeoutMs: 900_000 }, slow: true },
+];
+
+/** Runs suites in turn, their output going straight to `stdio`. */
+export async function runSuites(
+  chosen: readonly Suite[],
+  options: {
+    readonly root: string;
+    readonly evenAfterFailures: boolean;
+    readonly output: "inherit" | "ignore";
+    readonly signal?: AbortSignal;
+  },
+): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for (const suite of chosen) {
+    const broken = outcomes.some(({ failed }) => failed > 0);
+    if (options.signal?.aborted === true || (suite.slow === true && broken && !options.evenAfterFailures)) {
+      outcomes.push({ name: suite.name, passed: 0, failed: 0, seconds: 0, skipped: true });
+      continue;
+    }
+    if (options.output === "inherit") process.stdout.write(`\n=== ${suite.name}\n`);
+    const started = Date.now();
+    const counts = await runSuite(suite, options.root, options.output);
+    outcomes.push({ name: suite.name, ...counts, seconds: (Date.now() - started) / 1000, skipped: false });
+  }
+  return outcomes;
+}
+
+async function runSuite({ run }: Suite, root: string, output: "inherit" | "ignore") {
+  if ("command" in run) {
+    const failed = (await exitCode(run.command, root, output)) === 0 ? 0 : 1;
+    return { passed: 1 - failed, failed };
+  }
+  const directory = mkdtempSync(join(tmpdir(), "berth-tests-"));
+  const file = join(directory, "counts.json");
+  try {
+    const mocha = join(import.meta.dirname, "../../node_modules/mocha/bin/mocha.js");
+    const reporter = ["--reporter", join(import.meta.dirname, "all.reporter.ts"), "--reporter-option", `file=${file}`];
+    const timeout = run.timeoutMs === undefined ? [] : ["--timeout", String(run.timeoutMs)];
+    const code = await exitCode([process.execPath, mocha, ...reporter, ...timeout, run.mocha], root, output);
+    return countsFrom(file, code);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+/** A run that ended badly without a failed test (no tests, a crash, an error while loading) counts as one failure. */
+function countsFrom(file: string, code: number): { passed: number; failed: number } {
+  let counts = { passed: 0, failed: 0 };
+  try {
+    counts = JSON.parse(readFileSync(file, "utf8")) as typeof counts;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
+  return code !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
+}
+
+async function exitCode(
+  [program, ...args]: readonly [string, ...string[]],
+  cwd: string,
+  output: "inherit" | "ignore",
+): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { cwd, stdio: ["ignore", output, output] });
+    child.once("error", reject);
+    child.once("close", (code) => {
+      resolve(code ?? 1);
+    });
+  });
+}
+
+/** One line per suite, and the sum as the last one. */
+export function summary(outcomes: readonly Outcome[]): string {
+  const width = Math.max(...outcomes.map(({ name }) => name.length));
+  const lines = outcomes.map(({ name, passed, failed, seconds, skipped }) => {
+    const result = skipped ? "not run" : `${passed} passed, ${failed} failed, ${seconds.toFixed(1)} s`;
+    return `${name.padEnd(width)}  ${result}`;
+  });
+  const sum = (key: "passed" | "failed") => outcomes.reduce((total, outcome) => total + outcome[key], 0);
+  return [...lines, "", `${sum("passed")} passed, ${sum("failed")} failed`].join("\n");
+}
+
+const help = `node tests/support/all.ts [suite …] [--all]
+
+Runs ${suites.map(({ name }) => name).join(", ")}, or the named ones only.
+  --all  run the lab suite also after a failure`;
+
+if (import.meta.main) {
+  const { positionals, values } = parseArgs({
+    allowPositionals: true,
+    options: { all: { type: "boolean" }, help: { type: "boolean", short: "h" } },
+  });
+  const unknown = positionals.filter((name) => !suites.some((suite) => suite.name === name));
+  if (values.help === true || unknown.length > 0) {
+    process.stdout.write(`${help}\n`);
+    process.exitCode = unknown.length > 0 ? 2 : 0;
+  } else {
+    const chosen = positionals.length === 0 ? suites : suites.filter(({ name }) => positionals.includes(name));
+    const stop = new AbortController();
+    // Ctrl-C reaches the suite under way through the terminal; it is given time to clean up, the rest is left out.
+    process.on("SIGINT", () => {
+      stop.abort();
+    });
+    const root = join(import.meta.dirname, "../..");
+    const options = { root, evenAfterFailures: values.all === true, output: "inherit", signal: stop.signal } as const;
+    const outcomes = await runSuites(chosen, options);
+    process.stdout.write(`\n${summary(outcomes)}\n`);
+    process.exitCode = stop.signal.aborted ? 130 : outcomes.some(({ failed }) => failed > 0) ? 1 : 0;
+  }
+}

@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { runSuites, summary, type Suite } from "../../support/all.ts";
+
+describe("running all suites", () => {
+  let root: string;
+  before(() => {
+    root = mkdtempSync(join(tmpdir(), "berth-suites-"));
+    const write = (name: string, text: string) => {
+      writeFileSync(join(root, name), text);
+    };
+    write("good.cjs", "it('a', () => {}); it('b', () => {});");
+    write("bad.cjs", "it('a', () => {}); it('b', () => { throw new Error('no'); });");
+    write("crash.cjs", "it('a', () => process.exit(7));");
+  });
+  after(() => {
+    rmSync(root, { recursive: true });
+  });
+
+  const suite = (name: string, slow = false): Suite => ({ name, run: { mocha: `${name}.cjs` }, slow });
+  const run = async (suites: Suite[], evenAfterFailures = false) =>
+    (await runSuites(suites, { root, evenAfterFailures, output: "ignore" })).map(
+      ({ name, passed, failed, skipped }) => [name, passed, failed, skipped],
+    );
+
+  it("adds up what mocha counted, and takes a command for one", async () => {
+    const check: Suite = { name: "check", run: { command: [process.execPath, "-e", ""] } };
+    const broken: Suite = { name: "broken", run: { command: [process.execPath, "-e", "process.exit(3)"] } };
+    assert.deepEqual(await run([check, broken, suite("good")]), [
+      ["check", 1, 0, false],
+      ["broken", 0, 1, false],
+      ["good", 2, 0, false],
+    ]);
+  });
+
+  it("goes on after a failure but leaves out the slow suites, unless told otherwise", async () => {
+    const bad = ["bad", 1, 1, false];
+    assert.deepEqual(await run([suite("bad"), suite("good", true)]), [bad, ["good", 0, 0, true]]);
+    assert.deepEqual(await run([suite("bad"), suite("good", true)], true), [bad, ["good", 2, 0, false]]);
+  });
+
+  it("takes a run that crashed or found no test for a failure", async () => {
+    assert.deepEqual(await run([suite("crash"), suite("missing")]), [
+      ["crash", 0, 1, false],
+      ["missing", 0, 1, false],
+    ]);
+  });
+
+  it("ends with one line of counts", () => {
+    const text = summary([
+      { name: "unit", passed: 12, failed: 1, seconds: 3.21, skipped: false },
+      { name: "lab", passed: 0, failed: 0, seconds: 0, skipped: true },
+    ]);
+    assert.equal(text, "unit  12 passed, 1 failed, 3.2 s\nlab   not run\n\n12 passed, 1 failed");
+  });
+});
