@@ -1,0 +1,165 @@
+import assert from "node:assert/strict";
+import type { RunningService, Site } from "../../components/config/system.ts";
+import { renderSites } from "../../components/edge/site.render.ts";
+import { physicalName } from "../../components/shared/naming.ts";
+import { milliseconds } from "../../components/shared/duration.ts";
+import { bytes } from "../../components/shared/size.ts";
+import { golden } from "../support/golden.ts";
+import { sampleConfig } from "../support/sample-config.ts";
+
+/* What palmistry asked for, held against its system file. */
+
+const { system } = sampleConfig({ "palmistry:SENTRY_DSN": "https://key@sentry.test/1" });
+const { migrate } = system.services;
+const running = Object.entries(system.services).flatMap(([name, service]) =>
+  service.kind === "job" ? [] : [[name, service] as [string, RunningService]],
+);
+const { api, frontend, worker } = Object.fromEntries(running);
+const [site, apiHost] = system.edge.sites as [Site, Site];
+const routeOf = (host: Site, path: string) => host.routes.find((route) => route.path === path)!;
+
+describe("palmistry", () => {
+  it("has an API, a frontend and a worker, each with an image of its own, none as root", () => {
+    assert.deepEqual(
+      running.map(([name, { image }]) => [name, image]),
+      [
+        ["api", "api"],
+        ["frontend", "frontend"],
+        ["worker", "worker"],
+      ],
+    );
+    assert.deepEqual([...new Set(Object.values(system.services).map(({ user }) => user))], ["1000:1000"]);
+  });
+
+  it("runs at least three tasks of the API on 8000 and asks them by HTTP what the edge asks too", () => {
+    assert.ok(api!.kind === "web" && api!.port === 8000 && api!.replicas >= 3);
+    assert.equal(api!.health.path, "/health");
+    assert.equal(routeOf(apiHost, "/health").service, "api");
+  });
+
+  it("migrates with the API's image before API and worker", () => {
+    assert.deepEqual([migrate!.kind, migrate!.image], ["job", "api"]);
+    for (const service of [api!, worker!]) assert.ok(service.dependsOn.includes("migrate"));
+  });
+
+  it("keeps the stores, and what needs only them, away from any way out", () => {
+    assert.deepEqual(system.networks, {
+      edge: { internal: false },
+      backend: { internal: false },
+      data: { internal: true },
+    });
+    for (const store of Object.values(system.data)) assert.deepEqual(store.networks, ["data"]);
+    assert.deepEqual(migrate!.networks, ["data"]);
+    assert.ok(!frontend!.networks.includes("data"));
+  });
+
+  it("hands API and worker every secret as a file, and what is optional only when it is set", () => {
+    const required =
+      "DATABASE_URL REDIS_URL CELERY_BROKER_URL CELERY_RESULT_BACKEND OPENAI_API_KEY SECRET_KEY JWT_SECRET";
+    for (const service of [api!, worker!]) {
+      assert.deepEqual(service.secrets, [...required.split(" "), "SENTRY_DSN"]);
+      assert.deepEqual(service.secretsAsEnv, []);
+    }
+    assert.deepEqual(sampleConfig().system.services.api!.secrets, required.split(" "));
+  });
+
+  it("generates its own keys, each for one purpose", () => {
+    const generated = Object.entries(system.secrets).filter(([, { kind }]) => kind === "generated");
+    const names = ["SECRET_KEY", "JWT_SECRET", "POSTGRES_PASSWORD", "REDIS_PASSWORD"];
+    assert.deepEqual(
+      generated.map(([name]) => name),
+      names,
+    );
+    assert.match((system.secrets.DATABASE_URL as { template: string }).template, /^postgresql\+asyncpg:\/\//);
+  });
+
+  it("has the settings that the application expects", () => {
+    const common = {
+      LOG_LEVEL: "INFO",
+      CACHE_TTL: "3600",
+      JWT_ALGORITHM: "HS256",
+      JWT_EXPIRATION: "3600",
+      OPENAI_RATE_LIMIT: "100",
+      DATABASE_POOL_TIMEOUT: "30",
+      REDIS_MAX_CONNECTIONS: "50",
+      MAX_FILE_SIZE: String(10 * 1024 * 1024),
+    };
+    for (const service of [api!, worker!]) assert.deepEqual({ ...service.env, ...common }, service.env);
+    assert.deepEqual([api!.env.DATABASE_POOL_SIZE, api!.env.DATABASE_MAX_OVERFLOW], ["20", "30"]);
+  });
+
+  it("declares as connections what the pools may open", () => {
+    const pool = Number(api!.env.DATABASE_POOL_SIZE) + Number(api!.env.DATABASE_MAX_OVERFLOW);
+    assert.deepEqual(api!.connections, { postgres: pool, redis: Number(api!.env.REDIS_MAX_CONNECTIONS) });
+  });
+
+  it("keeps queues and sessions on a Redis that never evicts", () => {
+    assert.equal((system.data.redis as { maxmemoryPolicy: string }).maxmemoryPolicy, "noeviction");
+  });
+
+  it("keeps uploads on one volume for API and worker, where the application looks for them", () => {
+    for (const service of [api!, worker!]) {
+      assert.deepEqual(service.volumes, { uploads: service.env.FILE_STORAGE_ROOT });
+    }
+  });
+
+  it("routes /api/ to the API and the rest to the frontend, and the API's host to the API alone", () => {
+    assert.deepEqual([site.host, apiHost.host], ["palmistry.test", "api.palmistry.test"]);
+    assert.equal(routeOf(site, "/").service, "frontend");
+    const others = site.routes.filter(({ path }) => path !== "/");
+    assert.ok(others.every(({ path, service }) => path.startsWith("/api/") && service === "api"));
+    assert.ok(others.every(({ stripPrefix }) => !stripPrefix));
+    assert.ok(apiHost.routes.every(({ service }) => service === "api"));
+  });
+
+  it("limits visitors of the API to 10 requests a second, but for health and WebSockets", () => {
+    assert.deepEqual(system.edge.limits, { api: { rate: "10 r/s", burst: 20 } });
+    for (const [host, path] of [
+      [site, "/api/"],
+      [apiHost, "/"],
+    ] as const) {
+      assert.equal(routeOf(host, path).limit, "api");
+    }
+    for (const [host, path] of [
+      [site, "/api/health"],
+      [apiHost, "/health"],
+    ] as const) {
+      assert.deepEqual([routeOf(host, path).limit, routeOf(host, path).accessLog], [undefined, false]);
+    }
+    assert.equal(routeOf(site, "/api/ws").websocket, true);
+  });
+
+  it("takes uploads of the allowed size with what is wrapped around them, and waits 30 s for the API", () => {
+    for (const host of [site, apiHost]) {
+      const uploads = host.routes.find(({ limit }) => limit === "api")!;
+      assert.ok(bytes(uploads.bodySize) >= Number(api!.env.MAX_FILE_SIZE) + 1024 ** 2);
+      assert.equal(milliseconds(uploads.timeout), 30_000);
+    }
+  });
+
+  it("sends its security headers from both hosts", () => {
+    const headers = {
+      "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+      "X-Frame-Options": "DENY",
+      "X-Content-Type-Options": "nosniff",
+      "X-XSS-Protection": "1; mode=block",
+    };
+    for (const host of [site, apiHost]) {
+      assert.deepEqual({ ...host.headers, ...headers }, host.headers);
+      assert.match(host.headers["Content-Security-Policy"]!, /frame-ancestors 'none'/);
+    }
+  });
+
+  it("is served by nginx like this", () => {
+    const upstreams = Object.fromEntries(
+      running.flatMap(([name, service]) =>
+        service.kind === "web" ? [[name, { name: physicalName(system.name, name), port: service.port }]] : [],
+      ),
+    );
+    const { sites, limits } = system.edge;
+    golden(
+      "config/palmistry-sites.conf",
+      renderSites({ system: system.name, sites, limits, upstreams, trustedProxies: [] }),
+    );
+  });
+});
