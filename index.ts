@@ -9,6 +9,7 @@ import { releaseContent } from "./components/release/content.ts";
 import { Release } from "./components/release/release.ts";
 import { Secrets } from "./components/secrets/secrets.ts";
 import { convergeThrough } from "./components/service/convergence.ts";
+import { Rollouts } from "./components/service/rollouts.ts";
 import type { Platform } from "./components/service/service.ts";
 import { createWorkloads } from "./components/workloads/workloads.ts";
 
@@ -22,7 +23,7 @@ const secrets = new Secrets("secrets", { config, provider: fleet.provider }, onS
 
 const platform: Platform = {
   provider: fleet.provider,
-  converge: pulumi.runtime.isDryRun() ? undefined : convergeThrough(() => fleet.docker()),
+  rollouts: pulumi.runtime.isDryRun() ? undefined : new Rollouts(convergeThrough(() => fleet.docker())),
   slackMs: config.convergenceSlackMs,
   protect: config.environment !== "local",
 };

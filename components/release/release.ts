@@ -29,6 +29,8 @@ export class Release extends pulumi.ComponentResource {
       `${name}-record`,
       {
         create: "node components/release/record.ts",
+        // What it prints is data, kept as output; on the screen it would only be long.
+        logging: command.local.Logging.None,
         stdin: JSON.stringify(args.content),
       },
       { parent: this, dependsOn: allReady(args.verified) },

@@ -38,6 +38,8 @@ export type Verdict =
   | { readonly kind: "converged" }
   /** `pulling`: no task of the new version has started yet, so the health budget does not run. */
   | { readonly kind: "waiting"; readonly progress: string; readonly pulling: boolean }
+  /** Lost already, while swarm still puts the old version back. */
+  | { readonly kind: "failing"; readonly reason: string }
   | { readonly kind: "failed"; readonly reason: string };
 
 /** States of a task before its container starts. */
@@ -51,7 +53,7 @@ export function judge(wanted: Wanted, service: ServiceView, tasks: readonly Task
   const live = serving.filter((task) => task.spec === service.taskSpec);
 
   if (state === "rollback_started") {
-    return { kind: "waiting", progress: "did not become healthy, swarm goes back", pulling: false };
+    return { kind: "failing", reason: `did not become healthy; swarm goes back, and ${servingText(serving, wanted)}` };
   }
   if (!asWanted) {
     const why =
@@ -80,9 +82,11 @@ function servingText(serving: readonly TaskView[], wanted: Wanted): string {
     : `${serving.length}/${wanted.replicas} tasks serve ${images.join(", ")}`;
 }
 
-/** The failed task that says most about a rollout of this image: the latest one that ended. */
+/** The task that says most about a failed rollout of this image: the latest that ended, with an error if there is one. */
 export function tellingTask(image: string, tasks: readonly TaskView[]): TaskView | undefined {
-  return tasks
-    .filter((task) => task.image === image && (task.error !== undefined || (task.exitCode ?? 0) !== 0))
-    .sort((a, b) => b.createdAt.localeCompare(a.createdAt))[0];
+  // An application that drains when it is found unhealthy ends well: exit code 0 is no sign of health.
+  const ended = tasks
+    .filter((task) => task.image === image && task.desiredState !== "running" && !beforeStart.has(task.state))
+    .sort((a, b) => b.createdAt.localeCompare(a.createdAt));
+  return ended.find((task) => task.error !== undefined || (task.exitCode ?? 0) !== 0) ?? ended[0];
 }

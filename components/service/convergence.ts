@@ -1,14 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import type Docker from "dockerode";
 import { healthBudgetMs, specLabel, type Workload } from "./workload.ts";
+import type { Converge, Rollouts } from "./rollouts.ts";
 import type { Ready } from "../shared/ready.ts";
 import { judge, tellingTask, type ServiceView, type TaskView, type Wanted } from "./convergence.judge.ts";
-
-/** Waits until the swarm runs exactly what is wanted; throws with the reason when it does not. */
-export type Converge = (
-  wanted: Wanted & { readonly name: string; readonly budgetMs: number },
-  report: (progress: string) => void,
-) => Promise<void>;
 
 /** How often the swarm is asked while a rollout is under way. */
 const pollMs = 200;
@@ -21,16 +16,16 @@ const pullBudgetMs = 10 * 60_000;
  * inputs changed: after a failed rollout the way back to the old pin, or an unchanged `up` after somebody changed the
  * service by hand, would go unchecked. Previews touch no host.
  *
- * The result is what dependants put into `dependsOn`; it fails with a `ResourceError` on the service.
+ * The result is what dependants put into `dependsOn`; a failure is reported on the service and ends the program.
  */
 export function converged(
   service: pulumi.CustomResource & { readonly labels: pulumi.Output<{ label: string; value: string }[] | undefined> },
   workload: Workload,
   spec: pulumi.Output<string>,
-  converge: Converge | undefined,
+  rollouts: Rollouts | undefined,
   slackMs: number,
 ): Ready {
-  if (!converge) return pulumi.output([service]);
+  if (!rollouts) return pulumi.output([service]);
   return pulumi.all([service.id, spec]).apply(async ([, specValue]) => {
     const wanted = {
       name: workload.name,
@@ -39,21 +34,12 @@ export function converged(
       replicas: workload.replicas,
       budgetMs: healthBudgetMs(workload) + slackMs,
     };
-    try {
-      await converge(wanted, (progress) => {
-        void pulumi.log.info(progress, service, undefined, true);
-      });
-    } catch (error) {
-      throw refusal(`${workload.name}: ${(error as Error).message}`, service);
-    }
+    await rollouts.follow(wanted, {
+      progress: (text) => void pulumi.log.info(text, service, undefined, true),
+      failure: (text) => pulumi.log.error(text, service),
+    });
     return [service];
   });
-}
-
-/** Pulumi puts the name of whatever property waited for it in front of an error's message; this one keeps its own. */
-function refusal(message: string, resource: pulumi.Resource): pulumi.ResourceError {
-  const error = new pulumi.ResourceError(message, resource, true);
-  return Object.defineProperty(error, "message", { get: () => message, set: () => undefined });
 }
 
 /** Asks a swarm manager through the Docker API. */
@@ -71,14 +57,16 @@ export function convergeThrough(docker: () => Promise<Docker>): Converge {
       if (verdict.kind === "failed") throw new Error(await explain(api, wanted, tasks, verdict.reason));
 
       const now = Date.now();
-      if (verdict.pulling) pullingMs += now - lastLook;
+      if (verdict.kind === "waiting" && verdict.pulling) pullingMs += now - lastLook;
       lastLook = now;
       const late = now - started - Math.min(pullingMs, pullBudgetMs) > wanted.budgetMs;
+      const progress = verdict.kind === "waiting" ? verdict.progress : verdict.reason;
       if (late) {
-        const reason = `not converged within ${Math.round(wanted.budgetMs / 1000)} s: ${verdict.progress}`;
+        const seconds = Math.round(wanted.budgetMs / 1000);
+        const reason = verdict.kind === "waiting" ? `not converged within ${seconds} s: ${progress}` : progress;
         throw new Error(await explain(api, wanted, tasks, reason));
       }
-      if (verdict.progress !== said) report((said = verdict.progress));
+      if (progress !== said) report((said = progress));
       await new Promise((resolve) => setTimeout(resolve, pollMs));
     }
   };

@@ -1,15 +1,16 @@
 import * as pulumi from "@pulumi/pulumi";
 import type * as Docker from "@pulumi/docker";
 import { docker } from "../shared/providers.ts";
-import { converged, type Converge } from "./convergence.ts";
+import { converged } from "./convergence.ts";
+import type { Rollouts } from "./rollouts.ts";
 import type { Ready } from "../shared/ready.ts";
 import { serviceArgs, specLabel, type Workload } from "./workload.ts";
 
 /** What every workload of a stack shares. */
 export interface Platform {
   readonly provider: Docker.Provider;
-  /** Waits for the swarm; missing in previews and mock tests. */
-  readonly converge: Converge | undefined;
+  /** Follows rollouts to their end; missing in previews, which touch no host. */
+  readonly rollouts: Rollouts | undefined;
   /** Milliseconds allowed on top of the health budget. */
   readonly slackMs: number;
   /** Refuse replacements and removals that would interrupt or lose something: on outside the local environment. */
@@ -47,7 +48,7 @@ export class Service extends pulumi.ComponentResource {
       provider: platform.provider,
       protect: platform.protect,
     });
-    this.ready = converged(service, workload, specOf(asked), platform.converge, platform.slackMs);
+    this.ready = converged(service, workload, specOf(asked), platform.rollouts, platform.slackMs);
 
     this.registerOutputs({ service: this.service, image: this.image });
   }

@@ -78,7 +78,10 @@ describe("the verdict on a rollout", () => {
 
   it("waits for a rollback to finish before it reports", () => {
     const verdict = judge(wanted, service({ image: old, spec: "old", updateState: "rollback_started" }), []);
-    assert.equal(verdict.kind, "waiting");
+    assert.deepEqual(verdict, {
+      kind: "failing",
+      reason: "did not become healthy; swarm goes back, and nothing serves now",
+    });
   });
 
   it("fails after swarm went back, and says what serves", () => {
@@ -119,18 +122,25 @@ describe("the verdict on a rollout", () => {
 });
 
 describe("the task that explains a failure", () => {
+  const ended = (overrides: Partial<TaskView>) => task({ desiredState: "shutdown", state: "failed", ...overrides });
+
   it("is the latest failed one of the image", () => {
     const tasks = [
-      task({ id: "first", exitCode: 1, createdAt: "2026-01-01T00:00:00Z" }),
-      task({ id: "last", exitCode: 1, createdAt: "2026-01-01T00:00:05Z" }),
-      task({ id: "other", image: old, exitCode: 1, createdAt: "2026-01-01T00:00:09Z" }),
-      task({ id: "fine", createdAt: "2026-01-01T00:00:09Z" }),
+      ended({ id: "first", exitCode: 1, createdAt: "2026-01-01T00:00:00Z" }),
+      ended({ id: "last", exitCode: 1, createdAt: "2026-01-01T00:00:05Z" }),
+      ended({ id: "well", state: "complete", exitCode: 0, createdAt: "2026-01-01T00:00:07Z" }),
+      ended({ id: "other", image: old, exitCode: 1, createdAt: "2026-01-01T00:00:09Z" }),
     ];
     assert.equal(tellingTask(good, tasks)?.id, "last");
   });
 
-  it("is none when none failed", () => {
-    assert.equal(tellingTask(good, [task()]), undefined);
+  it("is one that ended well when none failed, for an unhealthy application may drain and exit 0", () => {
+    const tasks = [ended({ id: "drained", state: "complete", exitCode: 0 }), task({ id: "running" })];
+    assert.equal(tellingTask(good, tasks)?.id, "drained");
+  });
+
+  it("is none when none ended", () => {
+    assert.equal(tellingTask(good, [task(), ended({ state: "pending" })]), undefined);
   });
 });
 
