@@ -189,6 +189,14 @@ export async function removeLabObjects(docker: Docker, lab: Pick<Lab, "name">): 
   ];
 }
 
+/** Takes away names that a push to the registry on this port needed and an interruption left behind. */
+export async function removePushNames(docker: Docker, registryPort: number): Promise<void> {
+  const prefix = `127.0.0.1:${registryPort}/`;
+  const images = await docker.listImages();
+  const names = images.flatMap(({ RepoTags }) => RepoTags ?? []).filter((name) => name.startsWith(prefix));
+  for (const name of names) await docker.getImage(name).remove({ noprune: true });
+}
+
 export function isStatus(error: unknown, status: number): boolean {
   return (error as { statusCode?: number }).statusCode === status;
 }

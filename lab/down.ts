@@ -1,17 +1,20 @@
 import { rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { ensureDocker } from "./daemon.ts";
-import { removeLabObjects } from "./docker.ts";
+import { removeLabObjects, removePushNames } from "./docker.ts";
 import type { Progress } from "./progress.ts";
 import { isInstalled } from "./run.ts";
 import type { Lab } from "./settings.ts";
-import { exists } from "./state.ts";
+import { partPortsFile } from "./parts.ts";
+import { exists, keptPorts } from "./state.ts";
 
 /** `npm run lab:down`: removes all of one lab and nothing else. */
 export async function down(lab: Lab, progress: Progress): Promise<void> {
   await progress.phase("down", async (report) => {
     if (await isInstalled("dockerd")) {
       const docker = await ensureDocker(lab.cache, () => undefined);
+      const { registry } = await keptPorts(partPortsFile(lab));
+      if (registry !== undefined) await removePushNames(docker, registry);
       for (const removed of await removeLabObjects(docker, lab)) report(`removed ${removed}`);
     }
     for (const path of [lab.stackFile, join(lab.root, ".berth", lab.name), lab.directory]) {

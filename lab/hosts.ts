@@ -17,8 +17,8 @@ export interface LabHost {
   readonly address: string;
   /** Public host key, `ssh-ed25519 AAAA…`. */
   readonly hostKey: string;
-  /** Whether it was made in this run, with nothing of berth's on it. */
-  readonly isNew: boolean;
+  /** Of its container: another one has nothing of what was deployed before. */
+  readonly id: string;
 }
 
 /**
@@ -64,7 +64,9 @@ export async function ensureHosts(
   const hostKey = await until("host1", () => execIn(container, ["cat", "/etc/ssh/ssh_host_ed25519_key.pub"]));
   await until("host1", () => sshGreets(sshPort));
   const [type = "", data = ""] = hostKey.trim().split(" ");
-  return [{ name: "host1", sshPort, address: spec.address, hostKey: `${type} ${data}`, isNew: outcome === "created" }];
+  return [
+    { name: "host1", sshPort, address: spec.address, hostKey: `${type} ${data}`, id: (await container.inspect()).Id },
+  ];
 }
 
 export function hostSpec(lab: Lab, image: string, address: string, sshPort: number): ContainerSpec {

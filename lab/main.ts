@@ -1,5 +1,6 @@
 import { enableCompileCache } from "node:module";
 import { join } from "node:path";
+import { handleInterrupts, Interrupted } from "./interrupt.ts";
 import { withLock } from "./lock.ts";
 import { Progress } from "./progress.ts";
 import { parseCommandLine, UsageError } from "./settings.ts";
@@ -24,18 +25,31 @@ try {
     }
     case "up": {
       const { up } = await import("./up.ts");
-      const progress = new Progress((text) => process.stdout.write(text));
-      await withLock(lab.directory, () => up(lab, progress));
+      await withLock(lab.directory, () => up(lab, inView()));
       break;
     }
     case "down": {
       const { down } = await import("./down.ts");
-      const progress = new Progress((text) => process.stdout.write(text));
-      await withLock(lab.directory, () => down(lab, progress));
+      await withLock(lab.directory, () => down(lab, inView()));
       break;
     }
   }
 } catch (error) {
   process.stderr.write(`lab: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = error instanceof UsageError ? 2 : 1;
+  process.exitCode = exitCode(error);
+}
+
+function exitCode(error: unknown): number {
+  if (error instanceof UsageError) return 2;
+  return error instanceof Interrupted ? 130 : 1;
+}
+
+function inView(): Progress {
+  handleInterrupts(() => {
+    process.stderr.write(
+      "\nlab: interrupted; `npm run lab` goes on from here, `npm run lab:down` removes what there is\n",
+    );
+    process.exit(130);
+  });
+  return new Progress((text) => process.stdout.write(text));
 }

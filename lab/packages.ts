@@ -24,6 +24,8 @@ export async function ensurePrograms(programs: readonly Program[], report: (step
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
   // An earlier installation may have been interrupted half-way; apt refuses to go on by itself.
   await run(["dpkg", "--configure", "-a"], { env });
-  await run(["apt-get", "update", "-q"], { env });
-  await run(["apt-get", "install", "-y", "-q", "--no-install-recommends", ...missing], { env });
+  // Nor does it wait by itself for another one that is at work.
+  const patient = ["-q", "-o", "DPkg::Lock::Timeout=300"];
+  await run(["apt-get", "update", ...patient], { env });
+  await run(["apt-get", "install", "-y", ...patient, "--no-install-recommends", ...missing], { env });
 }

@@ -32,7 +32,7 @@ export async function ensureParts(
   prefix: string,
   report: (step: string) => void,
 ): Promise<Parts> {
-  const ports = await keepPorts(join(lab.directory, "part-ports.json"), ["registry", "cloudflare", "pebble"]);
+  const ports = await keepPorts(partPortsFile(lab), ["registry", "cloudflare", "pebble"]);
   const ca = await readFile((await ensureCa(tlsDirectory(lab))).certificate, "utf8");
   const at = (part: keyof typeof addresses) => `${prefix}.${addresses[part]}`;
   const [, cloudflare] = await Promise.all([
@@ -164,6 +164,10 @@ async function keepAcmeRoots(lab: Lab, management: string, ca: string): Promise<
   const roots = kept.includes(current) ? kept : kept + current;
   await writeFileAtomic(path, roots);
   return roots;
+}
+
+export function partPortsFile(lab: Lab): string {
+  return join(lab.directory, "part-ports.json");
 }
 
 function tlsDirectory(lab: Lab): string {

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { readdir } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { interruptible, Interrupted } from "./interrupt.ts";
 import { isAlive } from "./lock.ts";
 import { run } from "./run.ts";
 import { configFileArgs, type Lab } from "./settings.ts";
@@ -23,32 +24,28 @@ export async function pulumi(
 }
 
 /**
- * Runs `pulumi up` in view. It gets a process group of its own and every signal once, from here: a terminal's Ctrl-C
- * goes to the whole group, and pulumi takes a second one as "stop at once, whatever is half done".
+ * Runs `pulumi up` in view. It gets a process group of its own and each interruption once, from here: a terminal's
+ * Ctrl-C goes to the whole group, and pulumi takes a second one as "stop at once, whatever is half done".
  */
 export async function pulumiUp(lab: Lab, env: NodeJS.ProcessEnv): Promise<void> {
-  const args = ["up", "--yes", "--skip-preview", "--stack", lab.name, ...configFileArgs(lab)];
+  const args = ["up", "--yes", "--skip-preview", "--suppress-outputs", "--stack", lab.name, ...configFileArgs(lab)];
   const child = spawn("pulumi", args, { cwd: lab.root, env, stdio: ["ignore", "inherit", "inherit"], detached: true });
-  let last = 0;
-  const pass = (signal: NodeJS.Signals) => {
-    // npm passes on the signal that the terminal has sent already.
-    if (Date.now() - last > 1000) child.kill(signal);
-    last = Date.now();
+  const interruption = new AbortController();
+  const pass = () => {
+    interruption.abort();
+    child.kill("SIGINT");
   };
-  const interrupt = () => {
-    pass("SIGINT");
-  };
-  process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
-  try {
-    const code = await new Promise<number | string>((resolve, reject) => {
-      child.once("error", reject).once("close", (status, signal) => {
-        resolve(status ?? signal ?? "unknown");
-      });
-    });
-    if (code !== 0) throw new Error(`pulumi up ended with ${code}; what it says is above`);
-  } finally {
-    process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
-  }
+  const code = await interruptible(
+    pass,
+    () =>
+      new Promise<number | string>((resolve, reject) => {
+        child.once("error", reject).once("close", (status, signal) => {
+          resolve(status ?? signal ?? "unknown");
+        });
+      }),
+  );
+  if (code !== 0 && interruption.signal.aborted) throw new Interrupted();
+  if (code !== 0) throw new Error(`pulumi up ended with ${code}; what it says is above`);
 }
 
 /** The file backend's lock as pulumi writes it. */

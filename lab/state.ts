@@ -49,11 +49,15 @@ export async function keepPorts<Purpose extends string>(
   path: string,
   purposes: readonly Purpose[],
 ): Promise<Record<Purpose, number>> {
-  const kept = JSON.parse((await readIfThere(path)) ?? "{}") as Partial<Record<Purpose, number>>;
+  const kept: Readonly<Record<string, number | undefined>> = await keptPorts(path);
   const free = await freePorts(purposes.length);
   const ports = Object.fromEntries(purposes.map((purpose, index) => [purpose, kept[purpose] ?? free[index]]));
   await writeFileAtomic(path, JSON.stringify(ports, undefined, 2) + "\n");
   return ports as Record<Purpose, number>;
+}
+
+export async function keptPorts(path: string): Promise<Readonly<Record<string, number | undefined>>> {
+  return JSON.parse((await readIfThere(path)) ?? "{}") as Record<string, number>;
 }
 
 /** Different free ports on 127.0.0.1: all are held at once while they are looked for. */

@@ -13,9 +13,9 @@ import { ensureParts, type Parts } from "./parts.ts";
 import type { Progress } from "./progress.ts";
 import { clearStaleLock, pulumiUp } from "./pulumi.ts";
 import { ensurePushed } from "./registry.ts";
-import type { Lab } from "./settings.ts";
+import { configFileArgs, type Lab } from "./settings.ts";
 import { dropState, ensureStack } from "./stack.ts";
-import { isPortTaken, writeFileAtomic } from "./state.ts";
+import { isPortTaken, readIfThere, writeFileAtomic } from "./state.ts";
 
 /** Everything a `pulumi up` needs is there. */
 export interface PreparedLab {
@@ -44,7 +44,7 @@ export async function prepare(lab: Lab, progress: Progress): Promise<PreparedLab
   const { hosts, parts } = await progress.phase("hosts and parts", async (report) => {
     const prefix = await ensureNetwork(docker, lab);
     const hosts = await ensureHosts(docker, lab, images, prefix, report);
-    if (hosts.some(({ isNew }) => isNew)) await forgetEarlierHosts(docker, lab, report);
+    await forgetEarlierHosts(docker, lab, hosts, report);
     return { hosts, parts: await ensureParts(docker, lab, images, prefix, report) };
   });
   const registry = { port: parts.registryPort, ca: parts.ca };
@@ -78,15 +78,17 @@ async function askVersion({ lab, parts }: PreparedLab): Promise<string> {
   return answer.body;
 }
 
-function renderSummary(
-  { lab, engine }: PreparedLab,
+export function renderSummary(
+  { lab, engine }: Pick<PreparedLab, "lab" | "engine">,
   version: string,
   phases: readonly { readonly title: string; readonly seconds: number }[],
 ): string {
   const site = `https://${lab.domain}:${lab.httpsPort}`;
-  const root = relative(process.cwd(), join(lab.directory, "acme-root.pem"));
-  const option = lab.name === "local" ? "" : ` --name ${lab.name}`;
-  const pin = (what: string) => `npm run berth -- pin ${lab.name} ${what} && pulumi up`;
+  const root = relative(lab.root, join(lab.directory, "acme-root.pem"));
+  const isLocal = lab.name === "local";
+  const option = isLocal ? "" : ` --name ${lab.name}`;
+  const file = isLocal ? "" : ` ${configFileArgs(lab).join(" ")}`;
+  const pin = (what: string) => `npm run berth -- pin ${lab.name} ${what}${file} && pulumi up${file}`;
   return `
 ${site}/ runs palmistry ${version}
   curl --cacert ${root} --resolve ${lab.domain}:${lab.httpsPort}:127.0.0.1 ${site}/api/version
@@ -97,8 +99,8 @@ ${phases.map(({ title, seconds }) => `${title} ${seconds.toFixed(1)} s`).join(",
 To work on it: eval "$(npm run -s lab -- env${option})", then for example
   change a pin      ${pin("api=1.1.0")}
   break a deploy    ${pin("api=1.2.0-broken")}
-  roll back         npm run berth -- rollback ${lab.name}
-To remove it: npm run lab:down${option === "" ? "" : ` --${option}`}`;
+  roll back         npm run berth -- rollback ${lab.name}${file}
+To remove it: npm run lab:down${isLocal ? "" : ` --${option}`}`;
 }
 
 /** Refuses ports that someone else has, before anything is started. */
@@ -133,9 +135,21 @@ async function hostRuns(lab: Lab): Promise<boolean> {
   }
 }
 
-async function forgetEarlierHosts(docker: Docker, lab: Lab, report: (step: string) => void): Promise<void> {
-  if (!(await dropState(lab))) return;
-  // The records of the earlier state would be in the way of the new ones.
-  await removePart(docker, lab, "cloudflare");
-  report("the host is a new one: the state of the earlier one, and its DNS records, are dropped");
+/** State is about certain machines; it is dropped when they are others, before it can mislead Pulumi. */
+async function forgetEarlierHosts(
+  docker: Docker,
+  lab: Lab,
+  hosts: readonly LabHost[],
+  report: (step: string) => void,
+): Promise<void> {
+  const path = join(lab.directory, "host-ids");
+  const ids = hosts.map(({ id }) => `${id}\n`).join("");
+  const known = await readIfThere(path);
+  if (known === ids) return;
+  if (known !== undefined && (await dropState(lab))) {
+    // The records of the earlier state would be in the way of the new ones.
+    await removePart(docker, lab, "cloudflare");
+    report("the host is a new one: the state of the earlier one, and its DNS records, are dropped");
+  }
+  await writeFileAtomic(path, ids);
 }

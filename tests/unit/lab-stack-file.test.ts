@@ -17,7 +17,7 @@ const facts: StackFacts = {
       sshPort: 2201,
       address: "10.89.1.11",
       hostKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBerth",
-      isNew: true,
+      id: "c0ffee",
     },
   ],
   images: {
