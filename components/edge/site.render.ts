@@ -43,11 +43,12 @@ function upstream({ name, port }: { name: string; port: number }): string[] {
   return block(`upstream ${name}`, [
     `zone ${name} 256k;`,
     "least_conn;",
-    "# The address of every running task, asked anew each second. One that fails is passed over until the swarm takes",
-    "# it out; any longer, and a short failure of all tasks would keep all of them out.",
-    `server tasks.${name}:${port} resolve max_fails=1 fail_timeout=1s;`,
+    // The address of every running task, asked anew each second. Which of them are well is the swarm's to say, by its
+    // health checks: nginx would also pass over a task for answering slowly, and for a second over all of them.
+    `server tasks.${name}:${port} resolve max_fails=0;`,
     "keepalive 32;",
-    "# Shorter than the 5 s after which common servers (uvicorn, Node) close: whoever closes first must not be them.",
+    // Shorter than the 5 s after which common servers (uvicorn, Node) close an idle connection: a request that meets
+    // their closing would be lost.
     "keepalive_timeout 4s;",
   ]);
 }

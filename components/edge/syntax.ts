@@ -23,10 +23,13 @@ export function rate(value: string): string {
  * defines `$dollar` for it.
  */
 export function literal(value: string): string {
+  return quoted(value).replaceAll("$", "${dollar}");
+}
+
+function quoted(value: string): string {
   // Control characters would end a header line, or the directive.
   if (/\p{Cc}/u.test(value)) throw new Error(`not one line of text: ${JSON.stringify(value)}`);
-  const escaped = value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("$", "${dollar}");
-  return `"${escaped}"`;
+  return `"${value.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`;
 }
 
 /** The name of a header: a token of HTTP, which needs no quoting. */
@@ -35,9 +38,9 @@ export function headerName(name: string): string {
   return name;
 }
 
-/** A path prefix as a location: quoted when it holds anything that nginx would read as its own. */
+/** A path as a location, which holds no variables: quoted when there is anything in it that nginx would read as its own. */
 export function path(prefix: string): string {
-  return /^[A-Za-z0-9/._~%@+-]+$/.test(prefix) ? prefix : literal(prefix);
+  return /^[A-Za-z0-9/._~%@+-]+$/.test(prefix) ? prefix : quoted(prefix);
 }
 
 /** Directives indented as a block's body; empty lines stay empty. */

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { startLoad, startSockets, type LoadResult, type SocketResult } from "../support/load.ts";
+import { sites } from "../support/edge-sites.ts";
 import { until } from "../support/until.ts";
-import { sites, TestEdge, visit } from "./edge-host.ts";
+import { TestEdge, visit } from "./edge-host.ts";
 
 const host = "shop.test";
 const drain = "20 seconds";

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
+import { execFile, spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { chmod, copyFile, mkdir, mkdtemp, readFile, readlink, rm, writeFile } from "node:fs/promises";
 import { request as plainRequest, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
@@ -6,9 +6,8 @@ import { request } from "node:https";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import Docker from "dockerode";
-import type { z } from "zod";
-import { site } from "../../components/config/system.ts";
 import { renderFiles } from "../../components/edge/edge.render.ts";
 import { renderNginx, type Files } from "../../components/edge/nginx.render.ts";
 import { renderSites, type SitesInput } from "../../components/edge/site.render.ts";
@@ -18,6 +17,20 @@ import { labImages } from "../../lab/images.ts";
 import { labNamed } from "../../lab/settings.ts";
 
 const repository = join(import.meta.dirname, "../..");
+
+const run = promisify(execFile);
+
+/** `?status=`, `?header=name:value` and `?size=` say how to answer. */
+const mirror = `require("node:http").createServer((request, response) => {
+  const query = new URL(request.url, "http://app").searchParams;
+  for (const header of query.getAll("header")) response.setHeader(...header.split(":"));
+  const padding = "x".repeat(Number(query.get("size") ?? 0));
+  request.resume().on("end", () => {
+    response.writeHead(Number(query.get("status") ?? 200), { "Content-Type": "application/json" });
+    const { url, headers } = request;
+    response.end(JSON.stringify({ service: process.argv[1], url, headers, padding }));
+  });
+}).listen(8000)`;
 
 export interface Outcome {
   readonly code: number;
@@ -45,12 +58,9 @@ export class TestEdge {
   }
 
   async #prepare(): Promise<void> {
-    const { published } = labImages(repository);
-    const find = (name: string) => published.find(({ repository }) => repository === name)!.image;
-    const images = [find("edge"), find("palmistry-api")];
-    const { cache } = labNamed(this.name, repository, { http: 0, https: 0 });
-    await ensureImages(this.docker, cache, images, () => undefined);
-    [this.image, this.application] = images.map((image) => image.tag) as [string, string];
+    const { edge, application } = await ensureEdgeImages(this.name);
+    this.image = edge;
+    this.application = application;
     [this.httpPort, this.httpsPort] = await freePorts();
     this.root = await mkdtemp(join(tmpdir(), `${this.name}-`));
     await chmod(this.root, 0o755);
@@ -109,17 +119,25 @@ export class TestEdge {
     return this.edge(["site", system, ...names], renderFiles(files));
   }
 
-  /** An application that answers as a service's task does: under `tasks.<service>`. */
-  async task(service: string, env: Readonly<Record<string, string>> = {}): Promise<Docker.Container> {
+  /** The sample application, found as a service's task is: under `tasks.<service>`. */
+  task(service: string): Promise<void> {
+    return this.#serve(service, undefined);
+  }
+
+  /** An application that answers with what it was sent, and as its query tells it. */
+  mirror(service: string): Promise<void> {
+    return this.#serve(service, ["node", "-e", mirror, service]);
+  }
+
+  async #serve(service: string, command: string[] | undefined): Promise<void> {
     const container = await this.docker.createContainer({
       Image: this.application,
+      ...(command && { Cmd: command }),
       Labels: { "berth.test": this.name },
-      Env: Object.entries(env).map(([key, value]) => `${key}=${value}`),
       HostConfig: { NetworkMode: this.network, AutoRemove: true },
       NetworkingConfig: { EndpointsConfig: { [this.network]: { Aliases: [`tasks.${service}`] } } },
     });
     await container.start();
-    return container;
   }
 
   /** The same nginx under another image id, as a new version would be. */
@@ -179,6 +197,20 @@ export class TestEdge {
     return this.docker.getContainer(this.name + suffix);
   }
 
+  /** Lines that nginx wrote. */
+  async log(): Promise<string[]> {
+    const number = (await this.file("current")).trim();
+    const { stdout, stderr } = await run("docker", ["logs", `${this.name}-${number}`]);
+    return [...stdout.split("\n"), ...stderr.split("\n")];
+  }
+
+  /** What an address answers inside the network namespace of nginx. */
+  async inside(url: string): Promise<string> {
+    const number = (await this.file("current")).trim();
+    const ask = ["exec", `${this.name}-${number}`, "busybox", "wget", "-q", "-O", "-", url];
+    return (await run("docker", ask)).stdout;
+  }
+
   async stop(): Promise<void> {
     for (const label of [`berth.edge=${this.name}`, `berth.test=${this.name}`]) {
       const filters = { label: [label] };
@@ -192,28 +224,22 @@ export class TestEdge {
   }
 }
 
-/** Routes of services `<system>-<name>` by their ports, with the defaults of the schema filled in. */
-export function sites(
-  system: string,
-  ports: Readonly<Record<string, number>>,
-  list: readonly z.input<typeof site>[],
-  limits: SitesInput["limits"] = {},
-): SitesInput {
-  return {
-    system,
-    sites: list.map((entry) => site.parse(entry)),
-    limits,
-    upstreams: Object.fromEntries(
-      Object.entries(ports).map(([name, port]) => [name, { name: `${system}-${name}`, port }]),
-    ),
-    trustedProxies: [],
-  };
+/** Builds what is missing: nginx, and an application behind it. */
+export async function ensureEdgeImages(lab: string): Promise<{ edge: string; application: string }> {
+  const { published } = labImages(repository);
+  const find = (name: string) => published.find((image) => image.repository === name)!.image;
+  const [edge, application] = [find("edge"), find("palmistry-api")];
+  const { cache } = labNamed(lab, repository, { http: 0, https: 0 });
+  await ensureImages(new Docker(), cache, [edge, application], () => undefined);
+  return { edge: edge.tag, application: application.tag };
 }
 
 export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
+  /** The body as it came. */
+  readonly raw: Buffer;
 }
 
 /** One request over TLS on a connection of its own. */
@@ -250,10 +276,11 @@ export function visitPlain(edge: Pick<TestEdge, "httpPort">, host: string, path:
 }
 
 function read(response: IncomingMessage, done: (answer: Answer) => void): void {
-  let body = "";
-  response.setEncoding("utf8").on("data", (chunk: string) => (body += chunk));
+  const chunks: Buffer[] = [];
+  response.on("data", (chunk: Buffer) => chunks.push(chunk));
   response.on("end", () => {
-    done({ status: response.statusCode ?? 0, headers: response.headers, body });
+    const raw = Buffer.concat(chunks);
+    done({ status: response.statusCode ?? 0, headers: response.headers, body: raw.toString(), raw });
   });
 }
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { renderNginx } from "../../components/edge/nginx.render.ts";
+import { sites } from "../support/edge-sites.ts";
 import { until } from "../support/until.ts";
-import { sites, TestEdge, visit, visitPlain } from "./edge-host.ts";
+import { TestEdge, visit, visitPlain } from "./edge-host.ts";
 
 const drain = "10 seconds";
 

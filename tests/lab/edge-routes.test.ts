@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { gunzipSync } from "node:zlib";
+import { startSockets } from "../support/load.ts";
+import { sites } from "../support/edge-sites.ts";
+import { TestEdge, visit } from "./edge-host.ts";
+
+const host = "shop.test";
+
+/** What an application sees of a request. */
+interface Seen {
+  readonly service: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+describe("routes of the edge", function () {
+  this.timeout(120_000);
+  let edge: TestEdge;
+
+  before(async () => {
+    edge = await TestEdge.start();
+    await Promise.all([edge.mirror("shop-api"), edge.mirror("shop-web"), edge.task("shop-app")]);
+    await edge.must(edge.runtime());
+    const headers = { "X-Frame-Options": "DENY", "X-Price": '$5 "net"' };
+    const routes = [
+      { path: "/api", service: "api", bodySize: "2 KB" },
+      { path: "/api/v2/", service: "web", stripPrefix: true },
+      { path: "/limited", service: "api", limit: "few" },
+      { path: "/quiet", service: "api", accessLog: false },
+      { path: "/slow", service: "app", timeout: "1 second" },
+      { path: "/ws", service: "app", websocket: true },
+      { path: "/", service: "web" },
+    ] as const;
+    const limits = { few: { rate: "1 r/m", burst: 2 } };
+    const input = sites("shop", { api: 8000, web: 8000, app: 8000 }, [{ host, headers, routes: [...routes] }], limits);
+    await edge.must(edge.site(input, "10 seconds"));
+  });
+  after(() => edge.stop());
+
+  async function see(path: string, headers: Record<string, string> = {}): Promise<Seen> {
+    const { status, body } = await visit(edge, host, path, { headers });
+    assert.equal(status, 200, body);
+    return JSON.parse(body) as Seen;
+  }
+
+  it("lead by the longest prefix of whole segments", async () => {
+    const led = async (path: string) => {
+      const { service, url } = await see(path);
+      return `${service} ${url}`;
+    };
+    assert.equal(await led("/api"), "shop-api /api");
+    assert.equal(await led("/api/a%2Fb?c=d"), "shop-api /api/a%2Fb?c=d");
+    assert.equal(await led("/apinot"), "shop-web /apinot");
+    assert.equal(await led("/api/v2/users?x=1"), "shop-web /users?x=1");
+    assert.equal(await led("/api/v2"), "shop-web /");
+    assert.equal(await led("/api/v20"), "shop-api /api/v20");
+    assert.equal(await led("/elsewhere"), "shop-web /elsewhere");
+  });
+
+  it("tell the application who asked, and how", async () => {
+    const { headers } = await see("/", { "x-forwarded-for": "198.51.100.7", "x-real-ip": "198.51.100.7" });
+    assert.equal(headers["host"], host);
+    assert.equal(headers["x-forwarded-proto"], "https");
+    assert.match(headers["x-forwarded-for"] ?? "", /^198\.51\.100\.7, \d+\.\d+\.\d+\.\d+$/);
+    assert.match(headers["x-real-ip"] ?? "", /^(?!198\.51)\d+\.\d+\.\d+\.\d+$/, "a visitor cannot say it");
+    assert.match(headers["x-request-id"] ?? "", /^[0-9a-f]{32}$/);
+    assert.equal(headers["upgrade"], undefined);
+  });
+
+  it("send the site's headers with every answer and once, whatever the application sends", async () => {
+    const fromApplication = await visit(edge, host, "/?header=X-Frame-Options:SAMEORIGIN");
+    assert.equal(fromApplication.headers["x-frame-options"], "DENY");
+    assert.equal(fromApplication.headers["x-price"], '$5 "net"');
+    const tooLarge = await visit(edge, host, "/api", { method: "POST", body: randomBytes(2049).toString("latin1") });
+    assert.deepEqual([tooLarge.status, tooLarge.headers["x-frame-options"]], [413, "DENY"]);
+    const late = await visit(edge, host, "/slow?ms=5000");
+    assert.deepEqual([late.status, late.headers["x-frame-options"]], [504, "DENY"]);
+  });
+
+  it("take bodies up to their size", async () => {
+    const { status } = await visit(edge, host, "/api", { method: "POST", body: "x".repeat(2048) });
+    assert.equal(status, 200);
+  });
+
+  it("answer 429 above a limit and say when to come back", async () => {
+    const answers = [];
+    for (let request = 0; request < 4; request++) answers.push(await visit(edge, host, "/limited"));
+    assert.deepEqual(
+      answers.map(({ status, headers }) => [status, headers["retry-after"]]),
+      [
+        [200, undefined],
+        [200, undefined],
+        [200, undefined],
+        [429, "1"],
+      ],
+    );
+    assert.equal(answers[3]!.headers["x-frame-options"], "DENY");
+    const own = await visit(edge, host, "/?status=429&header=Retry-After:60");
+    assert.deepEqual([own.status, own.headers["retry-after"]], [429, "60"], "the application's own word stays");
+  });
+
+  it("upgrade WebSockets where they are declared, and only there", async () => {
+    const common = { connect: `127.0.0.1:${edge.httpsPort}`, count: 1, seconds: 10 };
+    const declared = await startSockets({ ...common, url: `wss://${host}/ws` });
+    assert.equal((await declared.stop()).opened, 1);
+    const elsewhere = await startSockets({ ...common, url: `wss://${host}/slow` });
+    assert.equal((await elsewhere.stop()).opened, 0);
+  });
+
+  it("compress text, and say that they do", async () => {
+    const { headers, raw } = await visit(edge, host, "/?size=5000", { headers: { "accept-encoding": "gzip" } });
+    assert.deepEqual([headers["content-encoding"], headers["vary"]], ["gzip", "Accept-Encoding"]);
+    assert.equal((JSON.parse(gunzipSync(raw).toString()) as Seen).service, "shop-web");
+  });
+
+  it("log each request as one line of JSON, without its query, unless told not to", async () => {
+    const { headers } = await visit(edge, host, "/logged?token=secret", { headers: { "user-agent": 'a "b" \\ c' } });
+    await visit(edge, host, "/quiet/please");
+    const entries = (await edge.log()).filter((line) => line.startsWith("{")).map((line) => JSON.parse(line) as Entry);
+    const entry = entries.find(({ requestId }) => requestId === headers["x-request-id"])!;
+    assert.equal(entry.path, "/logged");
+    assert.equal(entry.agent, 'a "b" \\ c');
+    assert.deepEqual([entry.status, entry.method, entry.host, entry.upstreamStatus], [200, "GET", host, "200"]);
+    assert.ok(entry.seconds >= 0 && Number(entry.upstreamSeconds) >= 0);
+    assert.ok(!entries.some(({ path }) => path.startsWith("/quiet")));
+    assert.ok(!(await edge.log()).some((line) => line.includes("token=secret")));
+  });
+
+  it("counts connections for metrics, on the loopback only", async () => {
+    assert.match(await edge.inside("http://127.0.0.1:8081/berth/status"), /^Active connections: \d+/);
+    assert.equal((await visit(edge, host, "/berth/status")).body.includes("Active connections"), false);
+  });
+});
+
+interface Entry {
+  readonly requestId: string;
+  readonly path: string;
+  readonly agent: string;
+  readonly status: number;
+  readonly method: string;
+  readonly host: string;
+  readonly seconds: number;
+  readonly upstreamStatus: string;
+  readonly upstreamSeconds: string;
+}

@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { hostProgram, renderFiles, runtimeCommand, siteCommand } from "../../components/edge/edge.render.ts";
+import { renderNginx } from "../../components/edge/nginx.render.ts";
+import { certificateNames, renderSites } from "../../components/edge/site.render.ts";
+import { literal } from "../../components/edge/syntax.ts";
+import { siteCases } from "../support/edge-sites.ts";
+import { golden } from "../support/golden.ts";
+
+describe("nginx's configuration", () => {
+  it("holds what all systems on a host share", () => {
+    golden("edge/nginx.files", renderFiles(renderNginx({ drain: "1 hour" })));
+  });
+
+  for (const [name, input] of Object.entries(siteCases)) {
+    it(`serves ${name.replaceAll("-", " ")}`, () => {
+      golden(`edge/sites/${name}.conf`, renderSites(input));
+    });
+  }
+
+  it("takes no text for a directive of its own", () => {
+    assert.equal(literal('a "b" \\ $host'), '"a \\"b\\" \\\\ ${dollar}host"');
+  });
+
+  it("rejects headers that would end their line", () => {
+    const [site] = siteCases["plain-routes"]!.sites;
+    const spoilt = (headers: Record<string, string>) =>
+      renderSites({ ...siteCases["plain-routes"]!, sites: [{ ...site!, headers }] });
+    assert.throws(() => spoilt({ "X-A": "a\r\nSet-Cookie: b" }), /not one line of text: "a\\r\\nSet-Cookie: b"/);
+    assert.throws(() => spoilt({ "X-A: b; }": "a" }), /not a header name: "X-A: b; }"/);
+  });
+
+  it("rejects a route to what is no web service", () => {
+    assert.throws(() => renderSites({ ...siteCases["plain-routes"]!, upstreams: {} }), /no web service "api" in shop/);
+  });
+
+  it("wants each host name once in a certificate", () => {
+    const { sites } = siteCases["several-hosts"]!;
+    assert.deepEqual(certificateNames([...sites, ...sites]), ["shop.test", "api.shop.test"]);
+  });
+});
+
+describe("the commands of an edge host", () => {
+  const runtime = { image: "registry.test/edge:1@sha256:00", network: "shop-edge", networkId: "abc" };
+
+  it("install the program by a rename before they run it", () => {
+    assert.equal(
+      runtimeCommand({ user: "root" }, runtime),
+      "'sh' '-euc' 'mkdir -p /var/lib/berth/edge/bin; cd /var/lib/berth/edge/bin; cat >edge.$$; chmod 755 edge.$$; " +
+        "mv edge.$$ edge; exec '\\''/var/lib/berth/edge/bin/edge'\\'' '\\''runtime'\\'' " +
+        "'\\''registry.test/edge:1@sha256:00'\\'' '\\''shop-edge'\\'' '\\''abc'\\'''",
+    );
+  });
+
+  it("become root where the SSH user is not", () => {
+    const site = siteCommand({ user: "deploy" }, "shop", ["shop.test", "api.shop.test"]);
+    assert.equal(site, "'sudo' '-n' '/var/lib/berth/edge/bin/edge' 'site' 'shop' 'shop.test' 'api.shop.test'");
+    assert.match(runtimeCommand({ user: "deploy" }, runtime), /^'sudo' '-n' 'sh' '-euc' /);
+  });
+
+  it("know every verb that is used", () => {
+    const verbs = ["runtime", "site", "certificate", "renewed", "remove", "leave", "watch", "bundle"];
+    const program = hostProgram();
+    for (const verb of verbs) assert.match(program, new RegExp(`^${verb}\\(\\) \\{`, "m"));
+    assert.match(program, /^#!\/bin\/sh\n/);
+  });
+
+  it("carry files as text with their paths", () => {
+    assert.equal(
+      renderFiles({ "a/b.conf": "one\n", "c.conf": "two\n" }),
+      "==> a/b.conf <==\none\n==> c.conf <==\ntwo\n",
+    );
+  });
+});

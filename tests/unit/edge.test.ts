@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import type * as pulumi from "@pulumi/pulumi";
+import type { Edge } from "../../components/edge/edge.ts";
+import { golden } from "../support/golden.ts";
+import { promiseOf, record, type Recording } from "../support/mocks.ts";
+import { sampleConfig, sampleImages } from "../support/sample-config.ts";
+
+interface Surroundings {
+  readonly edgeHosts?: number;
+  readonly changes?: Record<string, unknown>;
+}
+
+/** An edge beside a stand-in for each thing that it waits for. */
+async function build({ edgeHosts = 1, changes = {} }: Surroundings = {}): Promise<Recording<Edge>> {
+  const config = sampleConfig({ "berth:sshKey": "private", ...changes });
+  return record(async () => {
+    const pulumi = await import("@pulumi/pulumi");
+    const { connection } = await import("../../components/fleet/connection.ts");
+    const { Edge } = await import("../../components/edge/edge.ts");
+    class StandIn extends pulumi.CustomResource {}
+    const stand = (name: string): pulumi.Resource => new StandIn("test:stand:In", name);
+    const host = config.hosts[0]!;
+    const hosts = Array.from({ length: edgeHosts }, (_, index) => ({ ...host, name: `vm-${index + 1}` }));
+    return new Edge("edge", {
+      config,
+      fleet: { edgeHosts: hosts, connection: (one) => connection(one, config.sshKey) },
+      networks: { id: () => pulumi.output("network-id"), name: (tier) => pulumi.output(`palmistry-${tier}`) },
+      upstreamsReady: pulumi.output([stand("services")]),
+      records: [stand("dns")],
+    });
+  });
+}
+
+describe("Edge", () => {
+  it("makes runtime, sites and certificate of a host, one after another", async () => {
+    const edge = await build();
+    assert.deepEqual(
+      edge.names().filter((name) => name.startsWith("edge")),
+      [
+        "edge berth:edge:Edge",
+        "edge-vm-1-certificate command:remote:Command",
+        "edge-vm-1-runtime command:remote:Command",
+        "edge-vm-1-sites command:remote:Command",
+      ],
+    );
+    const steps = ["runtime", "sites", "certificate"].map((step) => edge.get(`edge-vm-1-${step}`));
+    assert.deepEqual(
+      steps.map(({ parent, dependsOn }) => ({ parent, dependsOn })),
+      [
+        { parent: "edge", dependsOn: [] },
+        { parent: "edge", dependsOn: ["edge-vm-1-runtime", "services"] },
+        { parent: "edge", dependsOn: ["dns", "edge-vm-1-sites"] },
+      ],
+      "routes go live after what they lead to; certificates come after the names and the answers to challenges",
+    );
+    for (const { secrets } of steps) assert.deepEqual(secrets, ["connection"]);
+  });
+
+  it("tells the host's program what the stack wants", async () => {
+    const edge = await build({ changes: { "berth:acme": acme } });
+    const inputs = (step: string) => edge.get(`edge-vm-1-${step}`).inputs;
+    const program = "'/var/lib/berth/edge/bin/edge'";
+    assert.match(String(inputs("runtime")["create"]), new RegExp(`'${sampleImages.edge}'.*palmistry-edge.*network-id`));
+    assert.match(String(inputs("runtime")["stdin"]), /^#!\/bin\/sh\n/);
+    assert.equal(inputs("runtime")["delete"], `${program} 'leave' 'palmistry-edge'`);
+    assert.equal(inputs("sites")["create"], `${program} 'site' 'palmistry' 'palmistry.test' 'api.palmistry.test'`);
+    assert.equal(inputs("sites")["delete"], `${program} 'remove' 'palmistry'`);
+    assert.equal(
+      inputs("certificate")["create"],
+      `${program} 'certificate' 'palmistry' 'https://pebble.test/dir' 'lab@palmistry.test' ` +
+        "'palmistry.test' 'api.palmistry.test'",
+    );
+    assert.equal(inputs("certificate")["stdin"], certificate);
+    golden("edge/sites/palmistry.conf", String(inputs("sites")["stdin"]).split("==> sites/palmistry.conf <==\n")[1]!);
+  });
+
+  it("changes one edge host after another", async () => {
+    const edge = await build({ edgeHosts: 2 });
+    assert.deepEqual(edge.get("edge-vm-2-runtime").dependsOn, ["edge-vm-1-certificate"]);
+    const ready = await promiseOf(edge.result.ready);
+    assert.equal(ready.length, 2);
+  });
+
+  it("believes Cloudflare, and nobody else, about the visitor's address when records are proxied", async () => {
+    const zoneId = "0123456789abcdef0123456789abcdef";
+    const sites = async (zone: unknown) => {
+      const edge = await build({ changes: { "berth:cloudflare": zone } });
+      return String(edge.get("edge-vm-1-sites").inputs["stdin"]);
+    };
+    const proxied = await sites(JSON.stringify({ zoneId, proxied: true }));
+    assert.equal(proxied.match(/set_real_ip_from 173\.245\.48\.0\/20;/g)?.length, 2, "on each of the two hosts");
+    assert.doesNotMatch(await sites(JSON.stringify({ zoneId, proxied: false })), /real_ip/);
+    assert.doesNotMatch(await sites("none"), /real_ip/);
+  });
+
+  it("names the address of the first site", async () => {
+    assert.equal((await build()).result.url, "https://palmistry.test");
+  });
+});
+
+const certificate = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+const acme = JSON.stringify({
+  directory: "https://pebble.test/dir",
+  email: "lab@palmistry.test",
+  agreeToTerms: true,
+  ca: certificate,
+});
