@@ -79,7 +79,7 @@ describe("the program, with palmistry", () => {
   it("stops a store before it starts the next, and anything else after", () => {
     const orders = Object.fromEntries(
       services().map((one) => [
-        one.inputs["name"],
+        one.inputs["name"] as string,
         (one.inputs as { updateConfig: { order: string } }).updateConfig.order,
       ]),
     );

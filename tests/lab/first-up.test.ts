@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { get } from "../../lab/http.ts";
+import { sharedLab, type TestLab } from "./support/lab.ts";
+
+interface Export {
+  readonly deployment: { readonly resources: readonly { readonly type: string; readonly outputs?: object }[] };
+}
+
+describe("palmistry after its first up", function () {
+  this.timeout(900_000);
+  let lab: TestLab;
+
+  before(async () => {
+    lab = await sharedLab();
+  });
+
+  it("answers at its routes, with a certificate from the authority", async () => {
+    assert.deepEqual(await answer("/api/version"), [200, "1.0.0"]);
+    assert.deepEqual((await answer("/api/health"))[0], 200);
+    assert.match((await answer("/")).join(" "), /^200 .*palmistry/s);
+  });
+
+  it("sends security headers, on errors too", async () => {
+    const { status, headers } = await lab.get("/api/nothing-there");
+    assert.equal(status, 404);
+    assert.equal(headers["strict-transport-security"], "max-age=31536000; includeSubDomains");
+    assert.equal(headers["x-frame-options"], "DENY");
+  });
+
+  it("sends plain HTTP to HTTPS, host and path kept", async () => {
+    const url = `http://127.0.0.1:${lab.lab.httpPort}/api/version?a=b`;
+    const { status, headers } = await get(url, { headers: { Host: lab.lab.domain } });
+    assert.equal(status, 301);
+    assert.equal(headers.location, `https://${lab.lab.domain}/api/version?a=b`);
+  });
+
+  it("gives every secret to the application as a file", async () => {
+    const { status, body } = await lab.get("/api/env-check");
+    assert.equal(status, 200);
+    for (const name of ["SECRET_KEY", "JWT_SECRET", "DATABASE_URL", "REDIS_URL", "OPENAI_API_KEY"])
+      assert.match(body, new RegExp(name));
+  });
+
+  it("is unchanged for the next preview, for a refresh and for the next up", async () => {
+    const preview = await lab.pulumi("preview", "--expect-no-changes");
+    assert.equal(preview.code, 0, preview.stdout + preview.stderr);
+    const refresh = await lab.pulumi("refresh", "--preview-only", "--expect-no-changes");
+    assert.equal(refresh.code, 0, refresh.stdout + refresh.stderr);
+    const up = await lab.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes");
+    assert.equal(up.code, 0, up.stdout + up.stderr);
+  });
+
+  it("is as pinned for status", async () => {
+    const { code, stdout, stderr } = await lab.berth("status");
+    assert.equal(code, 0, stdout + stderr);
+    assert.match(stdout, /everything is as pinned/);
+  });
+
+  it("keeps every secret out of the state, the output and the process list", async () => {
+    const { stdout } = await lab.pulumi("stack", "export", "--show-secrets", "--stack", lab.lab.name);
+    const { deployment } = JSON.parse(stdout) as Export;
+    const secrets = deployment.resources
+      .filter((one) => one.type === "random:index/randomPassword:RandomPassword")
+      .map((one) => JSON.parse((one.outputs as { result: { plaintext: string } }).result.plaintext) as string);
+    assert.ok(secrets.length >= 4, "generated secrets are in the state");
+
+    const state = await readFile(
+      join(lab.lab.directory, "state", ".pulumi", "stacks", "berth", `${lab.lab.name}.json`),
+      "utf8",
+    );
+    const up = await lab.pulumi("up", "--yes", "--diff", "--show-config", "--show-sames");
+    const host = `berth-${lab.lab.name}-host1`;
+    const processes = await lab.run("docker", "exec", host, "sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '");
+    const services = await lab.run(
+      "docker",
+      "exec",
+      host,
+      "sh",
+      "-c",
+      "docker service ls -q | xargs docker service inspect",
+    );
+    for (const [place, text] of Object.entries({
+      state,
+      "output of up": up.stdout + up.stderr,
+      "process list": processes.stdout,
+      "service specs": services.stdout,
+    })) {
+      assert.ok(text.length > 100, place);
+      for (const secret of secrets) {
+        assert.ok(!text.includes(secret), `a generated secret stands in the ${place}`);
+        assert.ok(!text.includes(Buffer.from(secret).toString("base64")), `a generated secret stands in the ${place}`);
+      }
+    }
+  });
+
+  async function answer(path: string): Promise<[number, string]> {
+    const { status, body } = await lab.get(path);
+    return [status, body];
+  }
+});
