@@ -40,7 +40,8 @@ const live = new Release("release", { content: releaseContent(config), verified:
 
 export const url = edge.url;
 export const release = live.number;
-export const releases = live.history;
+// No secret, but as one it is a single line where Pulumi prints the outputs after every update.
+export const releases = pulumi.secret(live.history);
 export const hosts = config.hosts.map(({ name, address, port }) => ({ name, address, port }));
 export const services = workloads.running;
 export const sites = config.system.edge.sites.map(({ host }) => host);

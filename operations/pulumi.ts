@@ -18,9 +18,9 @@ interface Exit {
   readonly stderr: string;
 }
 
-/** Stack outputs; secrets stay masked. */
+/** Stack outputs in clear: `releases` is masked only to keep it off the screen (see index.ts); no other is a secret. */
 export async function stackOutputs(ref: StackRef): Promise<Record<string, unknown>> {
-  return (await json(ref, ["stack", "output", "--json", ...select(ref)])) as Record<string, unknown>;
+  return (await json(ref, ["stack", "output", "--json", "--show-secrets", ...select(ref)])) as Record<string, unknown>;
 }
 
 /** The newest `count` operations on the stack, newest first. */
@@ -88,10 +88,10 @@ async function json(ref: StackRef, args: readonly string[]): Promise<unknown> {
   const { code, stdout, stderr } = await run(ref, [...args, "--non-interactive"], ["ignore", "pipe", "pipe"]);
   if (code !== 0) {
     const said = stderr.trim().replace(/^error: /, "");
-    // What Pulumi exits with when there is no such stack.
-    const cure = code === 6 ? "; see `pulumi stack ls`" : "";
+    // 6 is Pulumi's exit code when there is no such stack.
+    const cure = code === 6 ? "see `pulumi stack ls`" : "the verbs use the environment's backend and passphrase";
     throw new OperatorError(
-      `pulumi ${args.slice(0, 2).join(" ")}: failed with exit code ${code ?? "none"}: ${said}${cure}`,
+      `pulumi ${args.slice(0, 2).join(" ")}: failed with exit code ${code ?? "none"}: ${said}; ${cure}`,
     );
   }
   return JSON.parse(stdout);
