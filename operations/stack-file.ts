@@ -45,7 +45,7 @@ export function parseStackFile(path: string, text: string): StackFile {
   try {
     content = parse(text);
   } catch (error) {
-    throw new OperatorError(`${path}: is not YAML: ${(error as Error).message}`);
+    throw new OperatorError(`${path}: is not YAML; correct it: ${(error as Error).message}`);
   }
   const config = (content as { config?: unknown } | null)?.config;
   if (!isRecord(config)) throw new OperatorError(`${path}: has no \`config:\` section; is it a Pulumi stack file?`);

@@ -76,7 +76,7 @@ function render(entries: readonly LogEntry[], wide: boolean): string {
       number === null ? "–" : String(number),
       moment(at),
       // The address is for `--json`: a name is what people know each other by.
-      by.replace(/ <.*>$/, "") || "unknown",
+      by === "" ? "unknown" : by.replace(/ <.*>$/, ""),
       wide
         ? Object.entries(images)
             .map(([name, ref]) => `${name} ${version(ref)}`)
