@@ -91,12 +91,11 @@ describe("command stand-in, local", () => {
     assert.equal(await readFile(file, "utf8"), "last b\n");
   });
 
-  it("replaces for triggers and updates in place for anything else", async () => {
+  it("updates in place for anything, and leaves it to the SDK that triggers replace", async () => {
     const oldInputs = { create: "a", triggers: ["1"], logging: "none" };
     const diff = async (changed: object) =>
       provider.diff(type, { id: "x", olds: oldInputs, oldInputs, news: { ...oldInputs, ...changed } });
-    assert.deepEqual((await diff({ triggers: ["2"] })).detailed, { "triggers[0]": "update-replace" });
-    assert.equal((await diff({ triggers: ["2"] })).deleteBeforeReplace, false);
+    assert.deepEqual((await diff({ triggers: ["2"] })).detailed, { "triggers[0]": "update" });
     assert.deepEqual((await diff({ logging: undefined })).detailed, { logging: "delete" });
     assert.deepEqual((await diff({ stdin: "new" })).detailed, { stdin: "add" });
     assert.equal((await diff({})).changes, "none");

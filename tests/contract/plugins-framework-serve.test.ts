@@ -86,6 +86,15 @@ describe("a served plugin", () => {
     assert.deepEqual([failure?.getProperty(), failure?.getReason()], ["", "a.b: is wrong"]);
   });
 
+  it("marks what is always secret from the check on", async () => {
+    const request = new pb.CheckRequest()
+      .setUrn(urn)
+      .setType(type)
+      .setNews(encode({ password: "p", name: "n" }));
+    const { secrets } = decode((await ask<Pb.CheckResponse>("check", request)).getInputs());
+    assert.deepEqual(secrets, { password: true });
+  });
+
   it("previews a create without making anything: inputs as they are, the rest unknown", async () => {
     const request = create({ name: "n", fail: "whole", size: 3 }, { name: true }).setPreview(true);
     const response = await ask<Pb.CreateResponse>("create", request);

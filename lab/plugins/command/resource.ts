@@ -39,7 +39,8 @@ export function commandResource(
       if (failures.length > 0) return { inputs: news, failures };
       return options.prepare?.(news) ?? { inputs: news, failures };
     },
-    diff: ({ oldInputs, news }) => structuralDiff(oldInputs, news, { replaceOn: ["triggers"] }),
+    // That a trigger replaces is the SDK's doing (`replaceOnChanges`), not the plugin's.
+    diff: ({ oldInputs, news }) => structuralDiff(oldInputs, news),
     async create(news, context) {
       const { create } = news;
       const output = typeof create === "string" ? await run(create, news, silent, context) : silent;

@@ -104,8 +104,9 @@ class Server<Client> {
       olds: decode(request.getOlds()).values,
       randomSeed: request.getRandomseed_asU8(),
     };
-    const checked = this.#type(request.getType(), request.getUrn()).check(news.values, context);
-    return checkResponse(checked.inputs, news.secrets, checked.failures);
+    const type = this.#type(request.getType(), request.getUrn());
+    const checked = type.check(news.values, context);
+    return checkResponse(checked.inputs, outputSecrets(type, news.secrets), checked.failures);
   }
 
   #diff(request: Pb.DiffRequest): Pb.DiffResponse {
@@ -228,6 +229,7 @@ function callEnd(call: Call): AbortSignal {
   return ended.signal;
 }
 
+/** What came in secret, and what always is. */
 function outputSecrets<Client>(type: ResourceType<Client>, secrets: Secrets): Secrets {
   return union(secrets, Object.fromEntries((type.secretOutputs ?? []).map((key) => [key, true as const])));
 }

@@ -37,6 +37,7 @@ export type LogSeverity = "debug" | "info" | "warning" | "error";
  * The framework marks every output secret whose input came in as a secret, and those in `secretOutputs`.
  */
 export interface ResourceType<Client> {
+  /** Always secret, as inputs too where they are both. */
   readonly secretOutputs?: readonly string[];
   /** Outputs, besides the inputs, that are unknown in the preview of a create (and of an update when listed in `volatile`). */
   readonly computed: readonly string[];
