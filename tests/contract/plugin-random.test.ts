@@ -32,6 +32,7 @@ describe("random stand-in", () => {
       await draw({ length: 4, lower: false, upper: false, special: false, minSpecial: 4 }),
       /^[^a-zA-Z0-9]+$/,
     );
+    assert.match(await draw({ length: 90, overrideSpecial: "" }), /[!@#$%&*()_=+[\]{}<>:?-]/);
     const mixed = await draw({ length: 8, minUpper: 2, minLower: 2, minNumeric: 2, minSpecial: 2 });
     assert.equal(mixed.replaceAll(/[^A-Z]/g, "").length, 2);
     assert.equal(mixed.replaceAll(/\D/g, "").length, 2);
@@ -72,6 +73,10 @@ describe("random stand-in", () => {
     assert.deepEqual(await failures(password, { length: 3, minUpper: 2, minLower: 2 }), [
       ": length: must be at least minUpper + minLower + minNumeric + minSpecial (4), got 3",
     ]);
+    assert.deepEqual(
+      await failures(password, { length: 3, upper: false, lower: false, number: false, special: false }),
+      [": special: one of special, upper, lower and numeric must be true"],
+    );
     assert.deepEqual(await failures(password, { length: 3, size: 3 }), [": size: unknown property"]);
     assert.deepEqual(await failures(id, { byteLength: 0 }), [": byteLength: must be at least 1, got 0"]);
   });

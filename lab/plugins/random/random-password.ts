@@ -98,6 +98,8 @@ function recipe(news: Properties): Recipe {
 function impossible(wanted: Recipe): CheckFailure[] {
   if (typeof wanted.length !== "number") return []; // Not known yet.
   const least = wanted.minUpper + wanted.minLower + wanted.minNumeric + wanted.minSpecial;
+  const none = [wanted.special, wanted.upper, wanted.lower, wanted.numeric].every((set) => !set);
+  if (none) return [{ property: "special", reason: "one of special, upper, lower and numeric must be true" }];
   if (wanted.length < 1) return [{ property: "length", reason: `must be at least 1, got ${wanted.length}` }];
   if (wanted.length >= least) return [];
   const reason = `must be at least minUpper + minLower + minNumeric + minSpecial (${least}), got ${wanted.length}`;
@@ -105,7 +107,8 @@ function impossible(wanted: Recipe): CheckFailure[] {
 }
 
 function draw(wanted: Recipe): string {
-  const special = wanted.overrideSpecial ?? defaultSpecial;
+  // An empty list of special characters means the usual one.
+  const special = wanted.overrideSpecial?.length ? wanted.overrideSpecial : defaultSpecial;
   const all =
     (wanted.upper ? letters.toUpperCase() : "") +
     (wanted.lower ? letters : "") +
@@ -117,7 +120,6 @@ function draw(wanted: Recipe): string {
     ...pick(letters.toUpperCase(), wanted.minUpper),
     ...pick(digits, wanted.minNumeric),
   ];
-  if (all === "") throw new Error("the character set specified is empty");
   characters.push(...pick(all, wanted.length - characters.length));
   return shuffle(characters).join("");
 }
