@@ -22,8 +22,8 @@ export class TestCloudflare {
   readonly other = { id: "00c0ffee0ddba11deadbeef001122334", name: "cap.palmistry.test" };
   readonly token = "test-token-with-every-permission-0123456789";
   readonly directory: string;
-  /** Every request so far, as `METHOD /path status`. */
-  readonly requests: string[] = [];
+  /** Every request so far: `METHOD /path status`, and when it was answered. */
+  readonly requests: { readonly line: string; readonly at: number }[] = [];
   #service: Service | undefined;
 
   private constructor(directory: string) {
@@ -66,7 +66,7 @@ export class TestCloudflare {
       dataFile: this.dataFile,
       http: { host: "127.0.0.1", port: 0 },
       dns: { host: "127.0.0.1", port: 0 },
-      log: (line) => this.requests.push(line),
+      log: (line) => this.requests.push({ line, at: Date.now() }),
     });
   }
 
