@@ -69,6 +69,7 @@ export interface RawConfig {
  */
 export function parse(raw: RawConfig): Config {
   const document = berthValues(raw);
+  if (Object.keys(document).length === 0) throw new ConfigError([nothing(raw)], `stack "${raw.stack}"`);
   const stack = check(stackSchema, document);
   // What is stored as a secret is not looked at, so it is not missing either.
   const findings = stack.findings.filter(({ path }) => !raw.secretKeys.includes(`berth:${path.join(".")}`));
@@ -117,6 +118,15 @@ export function parse(raw: RawConfig): Config {
     supplied,
     ...(typeof sshKey === "string" && { sshKey }),
   });
+}
+
+/** Everything would be missing; what is wrong is rather the file. */
+function nothing({ stack, values }: RawConfig): Problem {
+  const got = list(Object.keys(values), "and");
+  const message =
+    `has no settings, got ${got === "" ? "an empty stack file" : `only ${got}`}; ` +
+    `copy Pulumi.staging.yaml to Pulumi.${stack}.yaml, or name the right file with --config-file`;
+  return { path: "berth", message };
 }
 
 const restore = (findings: readonly Finding[], original: (path: Path) => Path): Finding[] =>

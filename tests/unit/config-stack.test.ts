@@ -21,8 +21,11 @@ const unpinned = ["api", "edge", "frontend", "postgres", "redis", "worker"].map(
 
 const cases: [title: string, changes: Record<string, unknown>, problems: string[]][] = [
   [
-    "nothing at all",
-    Object.fromEntries(Object.keys(sampleRaw().values).map((key) => [key, undefined])),
+    "nothing but the name of a system",
+    {
+      ...Object.fromEntries(Object.keys(sampleRaw().values).map((key) => [key, undefined])),
+      "berth:system": "palmistry",
+    },
     [
       "berth:acme: is missing; add it: Certificate authority",
       "berth:cloudflare: is missing; add it: Cloudflare zone, or `none`",
@@ -31,7 +34,6 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
       "berth:hosts: is missing; add it: Machines, by SSH address",
       ...unpinned,
       "berth:registry: is missing; add it: Registry that the images come from",
-      "berth:system: is missing; add it: System that runs here: a folder under systems/",
       "palmistry:OPENAI_API_KEY: is missing; run `pulumi config set --secret palmistry:OPENAI_API_KEY --stack local`",
     ],
   ],
@@ -359,6 +361,15 @@ describe("a stack file", () => {
     };
     assert.deepEqual(problemsOf(raw), [
       'berth:system: is not a system, got "palmystry"; use chat or palmistry, or add systems/palmystry/system.ts',
+    ]);
+  });
+
+  it("is taken for the wrong file when it has no settings at all", () => {
+    const cure = "copy Pulumi.staging.yaml to Pulumi.local.yaml, or name the right file with --config-file";
+    const raw = { ...sampleRaw(), values: {} };
+    assert.deepEqual(problemsOf(raw), [`berth: has no settings, got an empty stack file; ${cure}`]);
+    assert.deepEqual(problemsOf({ ...raw, values: { "palmistry:OPENAI_API_KEY": "x" } }), [
+      `berth: has no settings, got only palmistry:OPENAI_API_KEY; ${cure}`,
     ]);
   });
 
