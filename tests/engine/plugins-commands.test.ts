@@ -25,7 +25,7 @@ export const name = id.hex;
 const dependencies = ["@pulumi/random", "@pulumi/command"];
 
 describe("random and local commands on the real engine", function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let project: PulumiProject;
   const file = async (name: string) => (await readFile(join(project.directory, name), "utf8")).trim();
 

@@ -14,7 +14,7 @@ export const where = [pulumi.getOrganization(), pulumi.getProject(), pulumi.getS
 `;
 
 describe("the language host on the real engine", function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let project: PulumiProject;
 
   before(async () => {

@@ -17,7 +17,7 @@ export const drawn = password.result;
 `;
 
 describe("remote commands on the real engine", function () {
-  this.timeout(180_000);
+  this.timeout(300_000);
   let sshd: Sshd;
   let project: PulumiProject;
 
