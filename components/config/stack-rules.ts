@@ -92,6 +92,8 @@ function pinRules(path: Path, ref: string, environment: Environment, stack: stri
   return [{ path, message: `is a floating tag, got ${show(ref)}; run ${pinLine(stack, key, tag)}` }];
 }
 
+// The verb asks through the Docker of a host, which a first `up` has yet to install.
+const byHand = ", or before the first up write its repository:tag@sha256:…";
 const pinLine = (stack: string, key: string, tag = "<tag>"): string =>
   `\`npm run berth -- pin ${stack} ${key}=${tag}\``;
 
@@ -127,7 +129,7 @@ function imageRules(pinned: readonly string[], used: readonly string[], name: st
   return [
     ...used
       .filter((key) => !pinned.includes(key))
-      .map((key) => ({ path: ["images", key], message: `is missing; run ${pinLine(name, key)}` })),
+      .map((key) => ({ path: ["images", key], message: `is missing; run ${pinLine(name, key)}${byHand}` })),
     ...pinned
       .filter((key) => !used.includes(key))
       .map((key) => ({ path: ["images", key], message: `is used by nothing in the system; ${unusedCure(used)}` })),

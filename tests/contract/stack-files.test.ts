@@ -45,7 +45,8 @@ for (const stack of environments) {
 
     it("tells a newcomer all that is missing, with the commands that provide it", () => {
       const pin = (key: string): string =>
-        `berth:images.${key}: is missing; run \`npm run berth -- pin ${stack} ${key}=<tag>\``;
+        `berth:images.${key}: is missing; run \`npm run berth -- pin ${stack} ${key}=<tag>\`, or before the first up write its ` +
+        "repository:tag@sha256:…";
       const address = (stackFile(stack)["berth:hosts"] as Mapping[])[0]?.address as string;
       assert.deepEqual(problemsOf(raw(stack)), [
         "berth:acme.agreeToTerms: is not accepted, got false; read the authority's terms and write true",

@@ -15,8 +15,9 @@ const remote = {
 };
 
 const { api: _, ...withoutApi } = sampleImages;
+const byHand = ", or before the first up write its repository:tag@sha256:…";
 const unpinned = ["api", "edge", "frontend", "postgres", "redis", "worker"].map(
-  (key) => `berth:images.${key}: is missing; run \`npm run berth -- pin local ${key}=<tag>\``,
+  (key) => `berth:images.${key}: is missing; run \`npm run berth -- pin local ${key}=<tag>\`${byHand}`,
 );
 
 const cases: [title: string, changes: Record<string, unknown>, problems: string[]][] = [
@@ -236,7 +237,7 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
     "pins that are missing or unused",
     { "berth:images": { ...withoutApi, cache: `r.test/x@${digest}` } },
     [
-      "berth:images.api: is missing; run `npm run berth -- pin local api=<tag>`",
+      `berth:images.api: is missing; run \`npm run berth -- pin local api=<tag>\`${byHand}`,
       "berth:images.cache: is used by nothing in the system; remove it, or use api, frontend, worker, postgres, redis or edge",
     ],
   ],
