@@ -7,7 +7,8 @@ import { parseCommandLine, UsageError } from "./settings.ts";
 import { readIfThere } from "./state.ts";
 
 /*
- * npm run lab [-- up|down|env] [--name NAME] [--http-port N] [--https-port N]
+ * npm run lab [-- up|down|env|build] [--name NAME] [--http-port N] [--https-port N]
+ * `build` fills the caches alone: what takes minutes on a new machine.
  * Everything is check-then-act: after an interruption, `up` goes on where it stopped and `down` removes what there is.
  */
 
@@ -26,6 +27,13 @@ try {
     case "up": {
       const { up } = await import("./up.ts");
       await withLock(lab.directory, () => up(lab, inView()));
+      break;
+    }
+    case "build": {
+      const { build } = await import("./up.ts");
+      // Belongs to no lab, so it works in the cache itself; a second one at the same time is told so.
+      const shared = { ...lab, directory: join(lab.cache, "lab") };
+      await withLock(shared.directory, () => build(shared, inView()));
       break;
     }
     case "down": {

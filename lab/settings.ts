@@ -18,7 +18,7 @@ export interface Lab {
   readonly httpsPort: number;
 }
 
-export const verbs = ["up", "down", "env"] as const;
+export const verbs = ["up", "down", "env", "build"] as const;
 export type Verb = (typeof verbs)[number];
 
 export class UsageError extends Error {}

@@ -27,9 +27,8 @@ export interface PreparedLab {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-/** Brings up everything around berth: engine, images, parts, an empty host, the stack file. */
-export async function prepare(lab: Lab, progress: Progress): Promise<PreparedLab> {
-  await checkPorts(lab);
+/** What every lab needs and none owns: a daemon, the engine, the images. All of it is kept for the next one. */
+export async function build(lab: Lab, progress: Progress) {
   const docker = await progress.phase("docker", async (report) => {
     const daemon = await ensureDocker(lab.cache, report);
     await ensurePrograms(["mmdebstrap", "openssl", "ssh"], report);
@@ -41,6 +40,13 @@ export async function prepare(lab: Lab, progress: Progress): Promise<PreparedLab
     progress.phase("engine", (report) => ensureEngine(lab, report)),
     progress.phase("images", (report) => ensureImages(docker, lab.cache, wanted, report)),
   ]);
+  return { docker, images, engine };
+}
+
+/** Brings up everything around berth: engine, images, parts, an empty host, the stack file. */
+export async function prepare(lab: Lab, progress: Progress): Promise<PreparedLab> {
+  await checkPorts(lab);
+  const { docker, images, engine } = await build(lab, progress);
   const { hosts, parts } = await progress.phase("hosts and parts", async (report) => {
     const prefix = await ensureNetwork(docker, lab);
     const hosts = await ensureHosts(docker, lab, images, prefix, report);

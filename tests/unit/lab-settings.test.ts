@@ -29,8 +29,8 @@ describe("command line of the lab", () => {
   });
 
   const refused: [string[], string][] = [
-    [["start"], 'must be one of up, down, env, got "start"'],
-    [["up", "down"], 'must be one of up, down, env, got "up down"'],
+    [["start"], 'must be one of up, down, env, build, got "start"'],
+    [["up", "down"], 'must be one of up, down, env, build, got "up down"'],
     [["--name", "Local"], '--name: must be lower-case letters, digits and hyphens, at most 21, got "Local"'],
     [["--http-port", "0"], '--http-port or LAB_HTTP_PORT: must be a port between 1 and 65535, got "0"'],
     [["--https-port", "x"], '--https-port or LAB_HTTPS_PORT: must be a port between 1 and 65535, got "x"'],
