@@ -118,6 +118,46 @@ export function assessService(
   }
 }
 
+/** A container as `GET /containers/json` lists it. */
+export interface RawContainer {
+  readonly Names: readonly string[];
+  readonly Image: string;
+}
+
+/** Label of what belongs to the edge of a host, and the beginning of the names of its generations. */
+export const edgeName = "berth-edge";
+
+/**
+ * The edge on its hosts, one nginx on each. An older generation may still serve its last visitors beside the newest
+ * one; the pause container that holds the ports is no generation.
+ */
+export function assessEdge(
+  pinned: string | undefined,
+  hosts: readonly (readonly RawContainer[] | Error)[],
+): ServiceStatus {
+  const known = hosts.flatMap((containers) => (containers instanceof Error ? [] : [containers]));
+  const newest = known.flatMap((containers) => {
+    const generations = containers.flatMap(({ Names, Image }) =>
+      Names.flatMap((name) => {
+        const number = /^\/berth-edge-(\d+)$/.exec(name)?.[1];
+        return number === undefined ? [] : [{ number: Number(number), image: Image }];
+      }),
+    );
+    return generations.toSorted((a, b) => b.number - a.number).slice(0, 1);
+  });
+  const live = [...new Set(newest.map(({ image }) => image))];
+  const asPinned = pinned !== undefined && live.every((image) => sameImage(image, pinned));
+  const counts = { wanted: hosts.length, running: known.length === hosts.length ? newest.length : null };
+  return { name: "edge", service: edgeName, pinned: pinned ?? null, ...counts, live, asPinned, problem: problem() };
+
+  function problem(): string | null {
+    if (pinned === undefined) return "the stack file pins no image for it";
+    if (!asPinned) return `runs ${live.map(shortRef).join(" and ")} instead of ${shortRef(pinned)}`;
+    if (counts.running === null) return "not known: not every edge host answered";
+    return counts.running === counts.wanted ? null : `runs on ${counts.running} of ${counts.wanted} hosts`;
+  }
+}
+
 export function assessCertificate(
   site: string,
   host: string,

@@ -7,12 +7,15 @@ import { stackOutputs, type StackRef } from "../pulumi.ts";
 import { imagePins, isRecord, readStackFile, textValue } from "../stack-file.ts";
 import {
   assessCertificate,
+  assessEdge,
   assessHost,
   assessService,
+  edgeName,
   shortRef,
   type CertificateStatus,
   type HostInfo,
   type HostStatus,
+  type RawContainer,
   type RawService,
   type RawTask,
   type ServiceStatus,
@@ -72,14 +75,19 @@ export async function readStatus(ref: StackRef): Promise<Status> {
   const sites = Array.isArray(outputs["sites"]) ? outputs["sites"].filter((site) => typeof site === "string") : [];
   const docker = hosts.map((host) => dockerThroughSsh(ref, host, timeoutMs));
   try {
-    const [hostStates, swarm, certificates] = await Promise.all([
+    const [hostStates, swarm, edges, certificates] = await Promise.all([
       Promise.all(hosts.map(async (host, index) => assessHost(host, await seen(hostInfo(docker[index]))))),
       seen(readSwarm(docker[0])),
+      Promise.all(edgeHosts.map(async (host) => seen(edgeContainers(docker[hosts.indexOf(host)])))),
       Promise.all(edgeHosts.flatMap((host) => sites.map(async (site) => certificateStatus(ref, host, site)))),
     ]);
-    const services = Object.entries(servicesOf(outputs)).map(([name, service]) =>
-      assessService(name, service, pins[keys[name] ?? ""], swarm instanceof Error ? undefined : swarm),
-    );
+    const answered = swarm instanceof Error ? undefined : swarm;
+    const services = [
+      ...Object.entries(servicesOf(outputs)).map(([name, service]) =>
+        assessService(name, service, pins[keys[name] ?? ""], answered),
+      ),
+      ...(sites.length > 0 ? [assessEdge(pins[keys["edge"] ?? ""], edges)] : []),
+    ];
     const release = typeof outputs["release"] === "number" ? outputs["release"] : null;
     const problems = [
       ...(release === null ? [`stack ${ref.stack}: nothing was released yet; run \`pulumi up\``] : []),
@@ -109,6 +117,11 @@ async function readSwarm(manager: DockerHost | undefined): Promise<Swarm> {
   const running = encodeURIComponent(JSON.stringify({ "desired-state": ["running"] }));
   const [services, tasks] = await Promise.all([manager?.get("/services"), manager?.get(`/tasks?filters=${running}`)]);
   return { services: services as RawService[], tasks: tasks as RawTask[] };
+}
+
+async function edgeContainers(docker: DockerHost | undefined): Promise<RawContainer[]> {
+  const filters = encodeURIComponent(JSON.stringify({ label: [`berth.edge=${edgeName}`], status: ["running"] }));
+  return (await docker?.get(`/containers/json?filters=${filters}`)) as RawContainer[];
 }
 
 /** Asked from the host itself: its firewall may let only a proxy in, and its ports may be mapped on the way. */

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { SiteCertificate } from "../../../operations/certificates.ts";
 import {
   assessCertificate,
+  assessEdge,
   assessHost,
   assessService,
   type RawTask,
@@ -76,6 +77,30 @@ describe("status of a service", () => {
     );
     assert.equal(assess(undefined).problem, "not known: no manager of the swarm answered");
     assert.equal(assess(undefined).asPinned, false);
+  });
+});
+
+describe("status of the edge", () => {
+  const container = (name: string, image = pinned) => ({ Names: [`/${name}`], Image: image });
+  const pause = container("berth-edge", other);
+
+  it("is good when the newest generation on every edge host runs the pinned image", () => {
+    const draining = container("berth-edge-9", other);
+    const status = assessEdge(pinned, [
+      [pause, draining, container("berth-edge-10")],
+      [pause, container("berth-edge-1")],
+    ]);
+    assert.deepEqual([status.wanted, status.running, status.live, status.problem], [2, 2, [pinned], null]);
+  });
+
+  it("is bad on another image, without nginx, or when a host did not answer", () => {
+    const problem = (...hosts: Parameters<typeof assessEdge>[1]) => assessEdge(pinned, hosts).problem;
+    assert.equal(
+      problem([container("berth-edge-1", other)]),
+      "runs 1.1@sha256:bbbbbbbbbbbb instead of 1.0@sha256:aaaaaaaaaaaa",
+    );
+    assert.equal(problem([pause], [container("berth-edge-1")]), "runs on 1 of 2 hosts");
+    assert.equal(problem(new Error("no"), [container("berth-edge-1")]), "not known: not every edge host answered");
   });
 });
 
