@@ -1,10 +1,7 @@
 import assert from "node:assert/strict";
 import type { RunningService, Site } from "../../components/config/system.ts";
-import { renderSites } from "../../components/edge/site.render.ts";
-import { physicalName } from "../../components/shared/naming.ts";
 import { milliseconds } from "../../components/shared/duration.ts";
 import { bytes } from "../../components/shared/size.ts";
-import { golden } from "../support/golden.ts";
 import { sampleConfig } from "../support/sample-config.ts";
 
 /* What palmistry asked for, held against its system file. */
@@ -148,18 +145,5 @@ describe("palmistry", () => {
       assert.deepEqual({ ...host.headers, ...headers }, host.headers);
       assert.match(host.headers["Content-Security-Policy"]!, /frame-ancestors 'none'/);
     }
-  });
-
-  it("is served by nginx like this", () => {
-    const upstreams = Object.fromEntries(
-      running.flatMap(([name, service]) =>
-        service.kind === "web" ? [[name, { name: physicalName(system.name, name), port: service.port }]] : [],
-      ),
-    );
-    const { sites, limits } = system.edge;
-    golden(
-      "config/palmistry-sites.conf",
-      renderSites({ system: system.name, sites, limits, upstreams, trustedProxies: [] }),
-    );
   });
 });

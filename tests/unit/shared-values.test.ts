@@ -170,9 +170,12 @@ describe("ConfigError", () => {
     const error = new ConfigError([problem("b:x[10].a"), problem("b:x[9].a"), problem("a:z")], 'stack "s"');
     assert.equal(
       error.message,
-      ['stack "s" has 3 problems; nothing was contacted:', "  - a:z: is wrong", "  - b:x[9].a: is wrong", "  - b:x[10].a: is wrong"].join(
-        "\n",
-      ),
+      [
+        'stack "s" has 3 problems; nothing was contacted:',
+        "  - a:z: is wrong",
+        "  - b:x[9].a: is wrong",
+        "  - b:x[10].a: is wrong",
+      ].join("\n"),
     );
   });
 
