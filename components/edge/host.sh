@@ -31,6 +31,7 @@ root=$(dirname "$(dirname "$self")")
 inside=/var/lib/berth/edge
 name=berth-edge http=80 https=443
 # A test on a machine that others use has names and ports of its own.
+# shellcheck source=/dev/null
 [ ! -e "$root/settings" ] || . "$root/settings"
 
 say() { printf 'edge: %s\n' "$*"; }
@@ -99,11 +100,11 @@ namespace() { readlink "/proc/$(inspect "$1" '{{.State.Pid}}')/ns/net"; }
 ask() { docker exec "$name-$1" busybox wget -q -T 2 -O - "http://127.0.0.1:$(loopback_port "$1")/berth/ready" 2>/dev/null; }
 answers() { [ "$(ask "$1")" = "$(live) $(phase "$1")" ]; }
 
-# It runs, from the wanted image, in the namespace that has the ports.
-sound() {
-  [ "$(inspect "$name-$1" '{{.State.Running}} {{.Config.Image}}')" = "true $(cat "$root/image")" ] || return 1
-  [ "$(namespace "$name-$1")" = "$(namespace "$name")" ]
+# It runs in the namespace that has the ports.
+runs() {
+  [ "$(inspect "$name-$1" '{{.State.Running}}')" = true ] && [ "$(namespace "$name-$1")" = "$(namespace "$name")" ]
 }
+wanted() { [ "$(inspect "$name-$1" '{{.Config.Image}}')" = "$(cat "$root/image")" ]; }
 
 # enter N PHASE: nginx takes over its configuration gracefully, without closing a port
 enter() {
@@ -131,7 +132,7 @@ start() {
 
 # Until the names of all upstreams are resolved. A service may be down, so the wait has an end.
 warm_up() {
-  # shellcheck disable=SC2016 # expanded in the container
+  # shellcheck disable=SC2016,SC2046 # expanded in the container; names have no blanks
   docker exec "$name-$1" sh -c '
     port=$1; shift
     end=$(($(date +%s) + 5))
@@ -153,8 +154,7 @@ discard() {
 # Ends a generation that is not the current one: at once when it serves nobody, else when its visitors have left or
 # its drain period is over. nginx counts that itself; what has ended is cleared away by the next run.
 retire() {
-  if [ "$(inspect "$name-$1" '{{.State.Running}}')" != true ] || [ "$(phase "$1")" != open ] ||
-    [ "$(namespace "$name-$1")" != "$(namespace "$name")" ]; then
+  if ! runs "$1" || [ "$(phase "$1")" != open ]; then
     discard "$1"
   elif [ ! -e "$root/generations/$1/draining" ]; then
     docker update --restart no "$name-$1" >/dev/null
@@ -170,13 +170,15 @@ settle() {
   [ "$(inspect "$name" '{{.State.Running}}')" = true ] || docker start "$name" >/dev/null
   mkdir -p "$root/generations"
   now=$(cat "$root/current" 2>/dev/null || echo 0)
-  if [ "$now" != 0 ] && sound "$now"; then
+  if runs "$now" && wanted "$now"; then
     enter "$now" open
   else
-    now=$((1 + $(echo "0 $now $(generations)" | tr ' ' '\n' | sort -n | tail -1)))
-    start "$now"
-    warm_up "$now"
-    enter "$now" open
+    next=$((1 + $(echo "0 $now $(generations)" | tr ' ' '\n' | sort -n | tail -1)))
+    start "$next"
+    # Where nothing serves, a late answer is better than none.
+    ! runs "$now" || warm_up "$next"
+    enter "$next" open
+    now=$next
     write "$root/current" "$now"
     say "generation $now of nginx serves: $(cat "$root/image")"
   fi
@@ -270,21 +272,24 @@ serves() {
 # a whole does not come to trust it.
 bundle() { cat /etc/ssl/certs/ca-certificates.crt "$root"/acme/*.pem >"$root/acme/bundle"; }
 
-# The distribution's timer renews; it must trust the same CAs.
+# What certbot trusts, by hand and when the distribution's timer renews.
 certbot_environment() {
   dropin=/etc/systemd/system/certbot.service.d/berth.conf
-  if [ -z "$(find "$root/acme" -name '*.pem')" ]; then
-    rm -f "$root/acme/bundle" "$dropin"
-  else
+  text=
+  unset REQUESTS_CA_BUNDLE
+  if [ -n "$(find "$root/acme" -name '*.pem')" ]; then
     bundle
-    mkdir -p "$(dirname "$dropin")"
-    write "$dropin" "[Service]
+    REQUESTS_CA_BUNDLE=$root/acme/bundle
+    export REQUESTS_CA_BUNDLE
+    text="[Service]
 Environment=REQUESTS_CA_BUNDLE=$root/acme/bundle
-ExecStartPre=$root/bin/edge bundle"
-    export REQUESTS_CA_BUNDLE="$root/acme/bundle"
+ExecStartPre=$self bundle"
   fi
-  systemctl daemon-reload
-  systemctl enable --quiet --now certbot.timer
+  if [ "$(cat "$dropin" 2>/dev/null)" != "$text" ]; then
+    mkdir -p "$(dirname "$dropin")"
+    if [ -n "$text" ]; then write "$dropin" "$text"; else rm -f "$dropin"; fi
+    systemctl daemon-reload
+  fi
 }
 
 # --- verbs ------------------------------------------------------------------------------------------------------
@@ -297,7 +302,7 @@ Description=berth edge: nginx in the namespace of ports $http and $https
 After=docker.service
 StartLimitIntervalSec=0
 [Service]
-ExecStart=$root/bin/edge watch
+ExecStart=$self watch
 Restart=always
 RestartSec=1
 [Install]
@@ -326,6 +331,7 @@ namespace_container() {
 
 # join NETWORK ID: a network that was made anew has the old name and another id
 join() {
+  # shellcheck disable=SC2016 # a template
   joined=$(inspect "$name" '{{range $name, $end := .NetworkSettings.Networks}}{{$name}}={{$end.NetworkID}} {{end}}')
   case " $joined" in
     *" $1=$2 "*) return ;;
@@ -364,20 +370,32 @@ site() {
 certificate() {
   system=$1 directory=$2 email=$3
   shift 3
+  # What renews the certificate that there is stays in force until another one has taken its place.
   authority=$(cat)
-  rm -f "$root/acme/$system.pem"
-  [ -z "$authority" ] || write "$root/acme/$system.pem" "$authority"
+  rm -f "$root/acme/$system.next.pem"
+  [ -z "$authority" ] || write "$root/acme/$system.next.pem" "$authority"
   certbot_environment
   # certbot itself would keep a certificate of another authority until it expires.
   renewal=/etc/letsencrypt/renewal/$system.conf
   forced=
   [ ! -e "$renewal" ] || grep -qxF "server = $directory" "$renewal" || forced=--force-renewal
-  # shellcheck disable=SC2086 # one option or nothing
-  certbot certonly --non-interactive --agree-tos --no-eff-email --email "$email" --server "$directory" \
+  # ECDSA: small, quick, and known to every client that speaks TLS 1.2.
+  # shellcheck disable=SC2046,SC2086 # names have no blanks; one option or nothing
+  if ! said=$(certbot certonly --non-interactive --agree-tos --no-eff-email --email "$email" --server "$directory" \
     --webroot --webroot-path "$root/webroot" --cert-name "$system" --key-type ecdsa --elliptic-curve secp256r1 \
-    --keep-until-expiring --renew-with-new-domains $forced --deploy-hook "$root/bin/edge renewed $system" \
-    $(printf -- '--domain %s ' "$@") 2>&1 || fail "no certificate from $directory; the edge serves the one it had"
+    --keep-until-expiring --renew-with-new-domains $forced --deploy-hook "$self renewed $system" \
+    $(printf -- '--domain %s ' "$@") 2>&1); then
+    printf '%s\n' "$said" >&2
+    rm -f "$root/acme/$system.next.pem"
+    certbot_environment
+    fail "no certificate from $directory; the edge serves the one it had"
+  fi
+  rm -f "$root/acme/$system.pem"
+  [ -z "$authority" ] || mv "$root/acme/$system.next.pem" "$root/acme/$system.pem"
+  certbot_environment
+  systemctl enable --quiet --now certbot.timer
   renewed "$system"
+  say "certificate of $system: $(openssl x509 -noout -enddate -in "$(lineage "$system")/fullchain.pem")"
 }
 
 renewed() {
@@ -404,7 +422,10 @@ unshelve() {
 
 remove() {
   shelve "$1"
-  rm -f "$root/acme/$1.pem"
+  if [ -e "$root/acme/$1.pem" ]; then
+    rm -f "$root/acme/$1.pem"
+    certbot_environment
+  fi
   [ -e "$root/live/sites/$1.conf" ] || return 0
   begin
   rm -rf "$candidate/sites/$1.conf" "$candidate/certificates/$1"
@@ -412,6 +433,7 @@ remove() {
 }
 
 leave() {
+  # shellcheck disable=SC2016 # a template
   if inspect "$name" '{{range $name, $end := .NetworkSettings.Networks}}{{$name}} {{end}}' | grep -qwF "$1"; then
     docker network disconnect --force "$1" "$name"
   fi
