@@ -11,6 +11,8 @@ export const registryThroughManager: OpenRegistry = async (ref, file) => {
   const hosts = await hostsOf(file);
   await ensureSshFiles(ref, file, hosts);
   const docker = dockerThroughSsh(ref, hosts[0]);
+  // The way there is opened while the caller still reads the state; what fails here, fails again where it is asked for.
+  docker.get("/_ping").catch(() => undefined);
   return {
     digest: async (image) => digestThrough(docker.get, image),
     close: () => {

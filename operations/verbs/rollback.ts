@@ -29,7 +29,7 @@ export const verb: Verb = {
     "",
     "  --to N              release number, see `npm run berth -- releases <stack>`",
     "  --to-tag name=tag   newest release in which this image had this tag",
-    "  --yes               do not ask",
+    "  --yes               do not ask; without anybody to read it, the preview is left out too",
     stackOptionsHelp,
     "",
     "Declined, or refused before anything was changed: the stack file is put back. An update that began and failed",
@@ -85,7 +85,7 @@ export async function rollback(context: Context, ref: StackRef, goal: Goal, yes:
   const written = withChanges(file, plan.changes);
   writeStackFile(file.path, written);
   const message = `rollback to release ${plan.target.number}`;
-  const { code, changed } = await up(ref, ["--message", message, ...(yes ? ["--yes"] : [])]);
+  const { code, changed } = await up(ref, ["--message", message, ...(yes ? ["--yes", "--skip-preview"] : [])]);
   if (code === 0) {
     context.note(`the pins of release ${plan.target.number} are live; ${file.path} asks for them: commit it`);
     return exitCodes.done;
