@@ -82,11 +82,16 @@ function servingText(serving: readonly TaskView[], wanted: Wanted): string {
     : `${serving.length}/${wanted.replicas} tasks serve ${images.join(", ")}`;
 }
 
-/** The task that says most about a failed rollout of this image: the latest that ended, with an error if there is one. */
+/** The task that says most about a failed rollout of this image: the latest of those that ended worst. */
 export function tellingTask(image: string, tasks: readonly TaskView[]): TaskView | undefined {
-  // An application that drains when it is found unhealthy ends well: exit code 0 is no sign of health.
-  const ended = tasks
+  return tasks
     .filter((task) => task.image === image && task.desiredState !== "running" && !beforeStart.has(task.state))
-    .sort((a, b) => b.createdAt.localeCompare(a.createdAt));
-  return ended.find((task) => task.error !== undefined || (task.exitCode ?? 0) !== 0) ?? ended[0];
+    .sort((a, b) => severity(b) - severity(a) || b.createdAt.localeCompare(a.createdAt))[0];
+}
+
+function severity(task: TaskView): number {
+  if (task.error !== undefined || (task.exitCode ?? 0) !== 0) return 2;
+  // An application that drains when it is found unhealthy ends well: exit code 0 is no sign of health.
+  // What swarm stopped on its way back says least.
+  return task.state === "complete" ? 1 : 0;
 }

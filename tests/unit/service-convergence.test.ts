@@ -135,7 +135,11 @@ describe("the task that explains a failure", () => {
   });
 
   it("is one that ended well when none failed, for an unhealthy application may drain and exit 0", () => {
-    const tasks = [ended({ id: "drained", state: "complete", exitCode: 0 }), task({ id: "running" })];
+    const tasks = [
+      ended({ id: "drained", state: "complete", exitCode: 0 }),
+      ended({ id: "stopped", state: "shutdown", createdAt: "2026-01-01T00:00:09Z" }),
+      task({ id: "running" }),
+    ];
     assert.equal(tellingTask(good, tasks)?.id, "drained");
   });
 
