@@ -1,4 +1,6 @@
 import { createHash } from "node:crypto";
+import { Writable } from "node:stream";
+import { finished } from "node:stream/promises";
 import type Docker from "dockerode";
 import type { Lab } from "./settings.ts";
 
@@ -161,13 +163,20 @@ export async function removePart(docker: Docker, lab: Lab, part: string): Promis
   }
 }
 
-/** Runs a command in a container and returns what it printed; a failure carries it. */
+/** Runs a command in a container and returns what it printed on both outputs; a failure carries it. */
 export async function execIn(container: Docker.Container, argv: readonly string[]): Promise<string> {
-  const exec = await container.exec({ Cmd: [...argv], AttachStdout: true, AttachStderr: true, Tty: true });
-  const stream = await exec.start({ Tty: true });
-  const chunks: Buffer[] = [];
-  for await (const chunk of stream) chunks.push(chunk as Buffer);
-  const output = Buffer.concat(chunks).toString("utf8").replaceAll("\r\n", "\n");
+  const exec = await container.exec({ Cmd: [...argv], AttachStdout: true, AttachStderr: true });
+  // Without a terminal, which would make programs page and colour, the daemon mixes both outputs in frames.
+  const stream = await exec.start({});
+  let output = "";
+  const collect = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      output += chunk.toString("utf8");
+      done();
+    },
+  });
+  (container.modem as Docker["modem"]).demuxStream(stream, collect, collect);
+  await finished(stream);
   const { ExitCode } = await exec.inspect();
   if (ExitCode !== 0) throw new Error(`${argv.join(" ")}: ended with ${ExitCode ?? "no status"}: ${output.trim()}`);
   return output;

@@ -13,7 +13,12 @@ fi
 
 # Single-user mode takes statements from standard input: no server listens yet, and no argument shows a secret.
 # Nor does the log: a failed statement would be quoted in it.
-single() { postgres --single -j -D "$1" -c exit_on_error=on -c log_min_error_statement=panic postgres >/dev/null; }
+# After a kill, the lock file names this shell's process number, as every start of the container gives the same ones:
+# PostgreSQL must know that this one is an ancestor, not another server.
+single() {
+  PG_GRANDPARENT_PID=$$ postgres --single -j -D "$1" \
+    -c exit_on_error=on -c log_min_error_statement=panic postgres >/dev/null
+}
 statement() { printf '%s;\n\n' "$1"; }
 literal() { printf "'%s'" "$(sed "s/'/''/g" "$1" | tr -d '\n')"; }
 
