@@ -57,7 +57,7 @@ describe("a rollback", function () {
         registry,
         "sh",
         "-c",
-        `d=$(find / -xdev -type d -path '*/repositories/palmistry-api/${from}' 2>/dev/null | head -1); [ -n "$d" ] && mv "$d" "$(dirname "$d")/${to}"`,
+        `d=$(find /var/lib/registry -type d -path '*/repositories/palmistry-api/${from}' 2>/dev/null | head -1); [ -n "$d" ] && mv "$d" "$(dirname "$d")/${to}"`,
       );
     assert.equal((await move("_manifests", "_hidden")).code, 0);
     try {
