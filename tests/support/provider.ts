@@ -1,9 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import * as grpc from "@grpc/grpc-js";
 import providerRpc from "@pulumi/pulumi/proto/provider_grpc_pb.js";
 import pb from "@pulumi/pulumi/proto/provider_pb.js";
 import statusPb from "@pulumi/pulumi/proto/status_pb.js";
+import { pluginMode, selectPlugins } from "../../lab/plugins/select.ts";
 import { type Secrets, decode, encode } from "../../lab/plugins/framework/wire.ts";
 
 type Properties = Record<string, unknown>;
@@ -63,6 +67,22 @@ export async function startProvider(
   const provider = new Client(client, child);
   await provider.configure(config);
   return provider;
+}
+
+/** Starts the plugin that LAB_PLUGINS chooses for the package `name`. */
+export async function startChosen(
+  name: string,
+  config: Properties,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Provider> {
+  const directory = await mkdtemp(join(tmpdir(), "berth-plugins-"));
+  try {
+    const mode = pluginMode(process.env["LAB_PLUGINS"]);
+    const { plugins } = await selectPlugins(mode, { directory, engine: process.execPath });
+    return await startProvider(plugins.find((plugin) => plugin.name === name)!.path, config, env);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
 }
 
 const kinds = ["add", "add-replace", "delete", "delete-replace", "update", "update-replace"];

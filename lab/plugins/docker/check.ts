@@ -33,7 +33,11 @@ function misfit(field: Field, value: unknown, path: Path): CheckFailure[] {
   const wanted = `expected ${kindNames[field.kind]}, got ${describe(value)}`;
   switch (field.kind) {
     case "block":
-      return isPlainObject(value) ? misfits(field.fields, value, path) : fail(wanted);
+      if (!isPlainObject(value)) return fail(wanted);
+      if (field.notEmpty === true && Object.keys(value).length === 0) {
+        return fail("an empty block crashes the official provider; leave it out");
+      }
+      return misfits(field.fields, value, path);
     case "blocks":
       if (!Array.isArray(value)) return fail(wanted);
       return value.flatMap((element: unknown, i) => {
@@ -106,18 +110,15 @@ function defaultsWithin(field: Field, value: unknown): unknown {
 }
 
 /**
- * Names a resource that the program left unnamed: its Pulumi name, a dash and seven hex digits, at most 255 in all.
- * The name stays until the resource is replaced; a name that the program gave earlier is not taken over.
+ * Names a resource that the program leaves unnamed: its Pulumi name, a dash and seven hex digits, at most 255 in all.
+ * A resource that has a name keeps it until it is replaced, even one that the program gave and no longer gives.
  */
-export function withName(inputs: Properties, context: NamingContext): Properties {
+export function withName(inputs: Properties, { olds, urn, randomSeed }: NamingContext): Properties {
   if (inputs["name"] !== undefined) return inputs;
-  const { olds, urn, randomSeed } = context;
-  const noted = olds[defaultsKey];
-  const kept = !Array.isArray(noted) || noted.includes("name") ? olds["name"] : undefined;
   const logicalName = urn.split("::").at(-1) ?? "";
   const suffix = createHash("sha256").update(randomSeed).update(urn).digest("hex").slice(0, 7);
   const defaults = [...((inputs[defaultsKey] as string[] | undefined) ?? []), "name"].sort();
-  return { ...inputs, name: kept ?? `${logicalName.slice(0, 247)}-${suffix}`, [defaultsKey]: defaults };
+  return { ...inputs, name: olds["name"] ?? `${logicalName.slice(0, 247)}-${suffix}`, [defaultsKey]: defaults };
 }
 
 export interface NamingContext {

@@ -41,6 +41,8 @@ export interface TextMapField extends Traits<Readonly<Record<string, string>>> {
 
 export interface BlockField extends Traits<never> {
   readonly kind: "block";
+  /** The official provider crashes on an empty one. */
+  readonly notEmpty?: boolean;
   readonly fields: Fields;
 }
 

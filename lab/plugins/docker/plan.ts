@@ -106,7 +106,7 @@ function compare(field: Field, prior: unknown, plan: unknown, at: Place, found: 
   } else note(path, kind);
 }
 
-/** Whether a change is one of the property as a whole; an object that is there, though empty, is looked into. */
+/** Whether there is nothing to look into; an object that is there, though empty, is something. */
 function isMissing(field: Field, value: unknown): boolean {
   if (field.kind === "block") return value === undefined;
   return field.kind === "textMap" ? false : isEmpty(value);
@@ -183,7 +183,9 @@ export function settled(fields: Fields, plan: Properties, read: Properties, isNe
     const isSet = "unordered" in field && field.unordered === true;
     if (isSet && (wanted !== undefined || field.computed !== true)) state[name] = wanted ?? [];
     else if (field.kind === "block" && isPlainObject(wanted) && isPlainObject(live)) {
-      state[name] = settled(field.fields, wanted, live, isNew);
+      // A block that says nothing plans nothing.
+      const isBlank = Object.values(wanted).every((value) => Array.isArray(value) && value.length === 0);
+      state[name] = isBlank ? live : settled(field.fields, wanted, live, isNew);
     } else if ((field.kind === "texts" || field.kind === "textMap") && isNew && wanted === undefined) {
       if (isEmpty(live)) state[name] = undefined;
     }
@@ -245,7 +247,7 @@ function likeness(a: unknown, b: unknown): number {
 
 /** One text for all forms of a value that the provider takes for equal: nothing and zero, and a set in any order. */
 export function canonical(field: Field, value: unknown): string {
-  if (isEmpty(value)) return "";
+  if (isMissing(field, value) || (field.kind === "textMap" && isEmpty(value))) return "";
   if (field.kind === "block" && isPlainObject(value)) {
     const parts = Object.entries(field.fields).map(([name, inner]) => `${name}=${canonical(inner, value[name])}`);
     return `{${parts.filter((part) => !part.endsWith("=")).join(",")}}`;

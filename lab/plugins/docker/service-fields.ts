@@ -86,8 +86,8 @@ const seLinuxContext = {
 } satisfies FieldsOf<types.input.ServiceTaskSpecContainerSpecPrivilegesSeLinuxContext>;
 
 const privileges = {
-  credentialSpec: block(credentialSpec),
-  seLinuxContext: block(seLinuxContext),
+  credentialSpec: block(credentialSpec, { notEmpty: true }),
+  seLinuxContext: block(seLinuxContext, { notEmpty: true }),
 } satisfies FieldsOf<types.input.ServiceTaskSpecContainerSpecPrivileges>;
 
 const host = {
@@ -111,7 +111,7 @@ const containerSpec = {
   dir: text(),
   user: text(),
   groups: texts(),
-  privileges: block(privileges),
+  privileges: block(privileges, { notEmpty: true }),
   readOnly: flag(),
   mounts: blockSet(mount),
   stopSignal: text(),
@@ -141,12 +141,12 @@ const genericResources = {
 const reservation = {
   nanoCpus: whole(),
   memoryBytes: whole(),
-  genericResources: block(genericResources),
+  genericResources: block(genericResources, { notEmpty: true }),
 } satisfies FieldsOf<types.input.ServiceTaskSpecResourcesReservation>;
 
 const resources = {
-  limits: block(limits),
-  reservation: block(reservation),
+  limits: block(limits, { notEmpty: true }),
+  reservation: block(reservation, { notEmpty: true }),
 } satisfies FieldsOf<types.input.ServiceTaskSpecResources>;
 
 const restartPolicy = {
@@ -185,7 +185,7 @@ const logDriver = {
 const taskSpec = {
   containerSpec: required(block(containerSpec)),
   resources: block(resources, { computed: true }),
-  restartPolicy: block(restartPolicy, { computed: true }),
+  restartPolicy: block(restartPolicy, { computed: true, notEmpty: true }),
   placement: block(placement, { computed: true }),
   forceUpdate: whole({ computed: true, check: notNegative }),
   runtime: text({ computed: true, check: oneOf("container", "plugin") }),

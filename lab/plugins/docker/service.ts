@@ -31,6 +31,8 @@ export const service = resource({
       const listed = services.find(({ ID, Spec }) => ID === id || Spec.Name === name);
       if (listed === undefined) return { found: undefined };
       const info = await client.api.get<ServiceInfo>(`/services/${listed.ID}`, signal);
+      // Right after its creation a service may not say yet how it is reached.
+      if (!info.Endpoint?.Spec?.Mode && !info.Spec.EndpointSpec?.Mode) return undefined;
       const { auth } = state;
       return { found: { ...serviceState(info), ...(auth === undefined ? {} : { auth }) } };
     }).then(({ found }) => found),
