@@ -355,10 +355,22 @@ describe("the docker plugin", function () {
       }
     };
     const auth = (header: unknown) => JSON.parse(Buffer.from(String(header), "base64url").toString()) as unknown;
+    const programs = {
+      tagged: api({ image: "registry.test/api:1.0.0" }),
+      bare: { name: "api", taskSpec: { containerSpec: { image }, restartPolicy: { condition: "any" } } },
+      foreign: api({ image: "third.test/api:1" }),
+    };
+    let calls: Record<keyof typeof programs, Awaited<ReturnType<typeof sent>>>;
+    before(async () => {
+      // At once, because each of them waits for seconds in the provider's own rhythm.
+      const all = Object.entries(programs).map(async ([name, program]) => {
+        return [name, await sent((await plugin.check(service, program)).inputs)] as const;
+      });
+      calls = Object.fromEntries(await Promise.all(all)) as typeof calls;
+    });
 
-    it("pins a tag and the platforms at creation only, with the credentials of the image's registry", async () => {
-      const program = api({ image: "registry.test/api:1.0.0" });
-      const { create, update, questions } = await sent((await plugin.check(service, program)).inputs);
+    it("pins a tag and the platforms at creation only, with the credentials of the image's registry", () => {
+      const { create, update, questions } = calls.tagged;
       const task = (call: { body: unknown }) =>
         (call.body as { TaskTemplate: { ContainerSpec: Properties; Placement: Properties } }).TaskTemplate;
       assert.deepEqual(
@@ -375,19 +387,16 @@ describe("the docker plugin", function () {
       assert.equal(new URL(update.path, "http://daemon").searchParams.get("version"), "7");
     });
 
-    it("sends zeros for what is not set: killed at once, restarted at once, without init", async () => {
-      const program = { name: "api", taskSpec: { containerSpec: { image }, restartPolicy: { condition: "any" } } };
-      const { create } = await sent((await plugin.check(service, program)).inputs);
-      const { TaskTemplate } = create.body as {
+    it("sends zeros for what is not set: killed at once, restarted at once, without init", () => {
+      const { TaskTemplate } = calls.bare.create.body as {
         TaskTemplate: { ContainerSpec: Properties; RestartPolicy: Properties };
       };
       const { StopGracePeriod, Init } = TaskTemplate.ContainerSpec;
       assert.deepEqual([StopGracePeriod, Init, TaskTemplate.RestartPolicy["Delay"]], [0, false, 0]);
     });
 
-    it("tells no registry anything about another", async () => {
-      const { create } = await sent((await plugin.check(service, api({ image: "third.test/api:1" }))).inputs);
-      assert.deepEqual(auth(create.headers["x-registry-auth"]), {});
+    it("tells no registry anything about another", () => {
+      assert.deepEqual(auth(calls.foreign.create.headers["x-registry-auth"]), {});
     });
   });
 });

@@ -23,13 +23,15 @@ export interface Swarm {
  * The daemon lives in namespaces of its own, so that its swarm ports, overlay networks and iptables rules meet those
  * of nobody, and everything it started ends with the first process of its process namespace. /run/docker is covered
  * because the daemon keeps its network namespaces there, whatever the exec root is. The address is one to advertise:
- * a swarm refuses the loopback's own.
+ * a swarm refuses the loopback's own. The end of stdin ends the daemon, so that it does not outlive the tests.
  */
 const boot = `set -eu
 mount -t tmpfs tmpfs /run/docker
 ip link set lo up
 ip addr add 10.255.255.1/32 dev lo
 "$2" "$3" "$1/registry" &
+exec 3<&0
+{ cat <&3; kill -TERM 1; } &
 exec dockerd --data-root "$1/data" --exec-root "$1/exec" --pidfile "$1/pid" --host "unix://$1/docker.sock" \\
   --bridge none --log-level warn
 `;
@@ -71,7 +73,7 @@ function spawnDaemon(directory: string): ChildProcess {
   const registry = join(import.meta.dirname, "tiny-registry.ts");
   const unshare = ["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
   const daemon = spawn("unshare", [...unshare, "sh", "-c", boot, "sh", directory, process.execPath, registry], {
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe"],
   });
   const log = createWriteStream(join(directory, "log"));
   daemon.stdout.pipe(log);
@@ -86,8 +88,7 @@ async function end(daemon: ChildProcess, api: Docker): Promise<void> {
   await api.swarmLeave({ force: true }).catch(ignoreDaemonError);
   const containers = await api.listContainers().catch(() => []);
   await Promise.all(containers.map(({ Id }) => api.getContainer(Id).kill().catch(ignoreDaemonError)));
-  const children = await readFile(`/proc/${daemon.pid!}/task/${daemon.pid!}/children`, "utf8");
-  for (const pid of children.trim().split(" ").filter(Boolean)) process.kill(Number(pid), "SIGTERM");
+  daemon.stdin?.end();
   // Killing `unshare` kills whatever is left in the namespace.
   const kill = setTimeout(() => daemon.kill("SIGKILL"), 15_000);
   await closed;
