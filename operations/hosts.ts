@@ -80,7 +80,7 @@ export function dockerOver(name: string, connect: () => Duplex, timeoutMs = 15_0
   const get: GetJson = async (path) =>
     new Promise((resolve, reject) => {
       const fail = (error: Error) => {
-        reject(new DockerError(`host ${name}: its Docker cannot be reached, got "${error.message}"`));
+        reject(new DockerError(`its Docker cannot be reached, got "${error.message}"`));
       };
       const asked = request({ agent, host: name, path, signal: AbortSignal.timeout(timeoutMs) }, (answer) => {
         const status = answer.statusCode ?? 0;

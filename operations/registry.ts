@@ -33,7 +33,9 @@ export async function digestThrough(
     if (error.status !== undefined && isAbsence(error)) return undefined;
     const { repository } = parseImageRef(image);
     const cure = "nothing was changed; check that the host and the registry answer, then try again";
-    throw new OperatorError(`${repository}: cannot be looked up at its registry, got "${error.message}"; ${cure}`);
+    throw new OperatorError(
+      `${repository}: the swarm manager cannot look it up at its registry: ${error.message}; ${cure}`,
+    );
   }
   const descriptor = isRecord(answer) ? answer["Descriptor"] : undefined;
   const digest = isRecord(descriptor) ? descriptor["digest"] : undefined;

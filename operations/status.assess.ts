@@ -146,13 +146,14 @@ export function assessEdge(
     return generations.toSorted((a, b) => b.number - a.number).slice(0, 1);
   });
   const live = [...new Set(newest.map(({ image }) => image))];
-  const asPinned = pinned !== undefined && live.every((image) => sameImage(image, pinned));
+  const matches = pinned !== undefined && live.every((image) => sameImage(image, pinned));
   const counts = { wanted: hosts.length, running: known.length === hosts.length ? newest.length : null };
+  const asPinned = matches && counts.running !== null;
   return { name: "edge", service: edgeName, pinned: pinned ?? null, ...counts, live, asPinned, problem: problem() };
 
   function problem(): string | null {
     if (pinned === undefined) return "the stack file pins no image for it";
-    if (!asPinned) return `runs ${live.map(shortRef).join(" and ")} instead of ${shortRef(pinned)}`;
+    if (!matches) return `runs ${live.map(shortRef).join(" and ")} instead of ${shortRef(pinned)}`;
     if (counts.running === null) return "not known: not every edge host answered";
     return counts.running === counts.wanted ? null : `runs on ${counts.running} of ${counts.wanted} hosts`;
   }

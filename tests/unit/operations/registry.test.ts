@@ -34,9 +34,9 @@ describe("asking Docker for an image's digest", () => {
     await assert.rejects(digestThrough(answering(500, "x509: certificate signed by unknown authority"), image), {
       name: "OperatorError",
       message:
-        /^registry\.test\/palmistry-api: cannot be looked up at its registry, got "x509: .*; nothing was changed/,
+        /^registry\.test\/palmistry-api: the swarm manager cannot look it up at its registry: x509: .*; nothing was changed/,
     });
-    const unreachable = async () => Promise.reject(new DockerError("host web-1: its Docker cannot be reached"));
+    const unreachable = async () => Promise.reject(new DockerError("its Docker cannot be reached"));
     await assert.rejects(digestThrough(unreachable, image), { name: "OperatorError" });
   });
 });
@@ -80,10 +80,10 @@ describe("the Docker API over a connection", () => {
     await assert.rejects(get("/silent"), { status: undefined, message: /no answer within 0.3 s/ });
   });
 
-  it("names the host that cannot be reached", async () => {
+  it("says why a host cannot be reached", async () => {
     await assert.rejects(get("/info", 1), {
       status: undefined,
-      message: /^host web-1: its Docker cannot be reached, got ".*ECONNREFUSED/,
+      message: /^its Docker cannot be reached, got ".*ECONNREFUSED/,
     });
   });
 });
