@@ -2,8 +2,9 @@ import { PartialFailure } from "../framework/types.ts";
 import type { CheckFailure, Context, Properties, ResourceType } from "../framework/types.ts";
 import { misfits, withDefaults, withName } from "./check.ts";
 import type { Client } from "./client.ts";
+import { diffOf } from "./differences.ts";
 import type { Fields } from "./fields.ts";
-import { diffOf, planned, refreshedInputs, settled } from "./plan.ts";
+import { planned, refreshedInputs, settled } from "./plan.ts";
 
 type DockerContext = Context<Client>;
 

@@ -8,7 +8,7 @@ import { resource } from "./resource.ts";
 import { serviceFields } from "./service-fields.ts";
 import { serviceSpec } from "./service-spec.ts";
 import { serviceState } from "./service-state.ts";
-import type { ServiceInfo } from "./service-state.ts";
+import type { ServiceInfo } from "./service-info.ts";
 import { poll, providerRhythm } from "./wait.ts";
 
 type DockerContext = Context<Client>;
