@@ -9,7 +9,6 @@ import type {
   Port,
   RolloutConfig,
   ServiceInfo,
-  Spec,
   TaskTemplate,
 } from "./service-info.ts";
 
