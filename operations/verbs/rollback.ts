@@ -98,7 +98,12 @@ export async function rollback(context: Context, ref: StackRef, goal: Goal, yes:
         `with it, \`npm run berth -- rollback ${ref.stack}\` goes back to release ${plan.live.number}`,
     );
   }
-  return code ?? exitCodes.failed;
+  if (code !== null) return code;
+  context.note(
+    "Pulumi was ended by a signal and may have left its lock; when no other update of the stack runs, " +
+      `\`pulumi cancel --stack ${ref.stack}\` removes it`,
+  );
+  return exitCodes.failed;
 }
 
 async function requireImages(plan: Plan, registry: Registry): Promise<void> {

@@ -1,9 +1,11 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn, type ChildProcessByStdio } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
+import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { ensureEngine } from "../../lab/engine.ts";
+import { until } from "../support/until.ts";
 
 /*
  * A Pulumi project without hosts: the program makes one component per pinned image and keeps the list of releases as
@@ -112,33 +114,58 @@ export class Project {
     return this.#run(process.execPath, [join(import.meta.dirname, "operations.run.ts"), ...args]);
   }
 
-  /** The same on a terminal; `answer` is typed once `prompt` shows. */
-  async berthOnTerminal(args: readonly string[], prompt: RegExp, answer: string): Promise<Exit> {
-    const command = [process.execPath, join(import.meta.dirname, "operations.run.ts"), ...args].join(" ");
-    return this.#run("script", ["--quiet", "--return", "--command", command, "/dev/null"], { prompt, answer });
+  /**
+   * The same on a terminal; once `prompt` shows and reads keys one by one, `answer` is typed, or the signal sent to
+   * berth. Before it reads them a Ctrl-C would be the terminal's own and a signal, too.
+   */
+  async berthOnTerminal(args: readonly string[], prompt: RegExp, answer: string | { signal: NodeJS.Signals }) {
+    const berth = [process.execPath, join(import.meta.dirname, "operations.run.ts"), ...args].join(" ");
+    const command = `echo $$ $(tty); exec ${berth}`;
+    const child = spawn("script", ["--quiet", "--return", "--command", command, "/dev/null"], {
+      cwd: this.root,
+      env: this.#env,
+      stdio: "pipe",
+    });
+    const ended = exit(child);
+    let shown = "";
+    await new Promise<void>((resolve) => {
+      child.stdout.on("data", (chunk: string) => {
+        shown += chunk;
+        if (prompt.test(shown)) resolve();
+      });
+      child.once("close", () => {
+        resolve();
+      });
+    });
+    const [, pid, terminal] = /^(\d+) (\S+)/.exec(shown) ?? [];
+    if (child.exitCode === null && terminal !== undefined) {
+      await until("the prompt reads keys", 10_000, () => {
+        const settings = execFileSync("stty", ["-F", terminal, "-a"], { encoding: "utf8" });
+        return settings.includes("-isig") ? settings : undefined;
+      });
+      if (typeof answer === "string") child.stdin.write(answer);
+      else process.kill(Number(pid), answer.signal);
+    }
+    return ended;
   }
 
   remove(): void {
     rmSync(this.root, { recursive: true });
   }
 
-  async #run(program: string, args: readonly string[], typed?: { prompt: RegExp; answer: string }): Promise<Exit> {
-    return new Promise((resolve, reject) => {
-      const child = spawn(program, args, { cwd: this.root, env: this.#env, stdio: ["pipe", "pipe", "pipe"] });
-      let [stdout, stderr] = ["", ""];
-      let waiting = typed;
-      child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
-        stdout += chunk;
-        if (!waiting?.prompt.test(stdout)) return;
-        child.stdin.write(waiting.answer);
-        waiting = undefined;
-      });
-      child.stderr.setEncoding("utf8").on("data", (chunk: string) => (stderr += chunk));
-      if (!typed) child.stdin.end();
-      child.once("error", reject);
-      child.once("close", (code) => {
-        resolve({ code, stdout, stderr });
-      });
-    });
+  async #run(program: string, args: readonly string[]): Promise<Exit> {
+    return exit(spawn(program, args, { cwd: this.root, env: this.#env, stdio: ["ignore", "pipe", "pipe"] }));
   }
+}
+
+async function exit(child: ChildProcessByStdio<Writable | null, Readable, Readable>): Promise<Exit> {
+  let [stdout, stderr] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (chunk: string) => (stdout += chunk));
+  child.stderr.setEncoding("utf8").on("data", (chunk: string) => (stderr += chunk));
+  return new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code) => {
+      resolve({ code, stdout, stderr });
+    });
+  });
 }

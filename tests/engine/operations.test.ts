@@ -149,6 +149,17 @@ describe("the operator's verbs on a real engine", () => {
     });
   }
 
+  it("names the lock that Pulumi leaves when a signal ends it at the prompt", async () => {
+    const kept = project.read();
+    const { stdout } = await project.berthOnTerminal(["rollback", "trial", "--to", "2"], /perform this update/, {
+      signal: "SIGTERM",
+    });
+    assert.match(stdout, /nothing was changed; .*Pulumi\.trial\.yaml is as it was/);
+    assert.match(stdout, /Pulumi was ended by a signal.*`pulumi cancel --stack trial`/);
+    assert.equal(project.read(), kept);
+    await must(project.pulumi("cancel", "--yes"));
+  });
+
   it("puts the stack file back when the preview fails", async () => {
     const kept = `${project.read()}  berth:refuse: true\n`;
     project.write(kept);

@@ -63,7 +63,8 @@ async function bench(argv: string[]): Promise<number> {
     if (values.write === true) writeFileSync(document, withResults(readFileSync(document, "utf8"), results));
     return measures.all.every(met) ? 0 : 1;
   } finally {
-    await (values.name === undefined ? lab.destroy() : lab.reset());
+    // A lab that was there before is left as it was found; after a failure it says more as it is.
+    if (values.name === undefined) await lab.destroy();
   }
 }
 

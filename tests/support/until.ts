@@ -4,7 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 export async function until<Answer>(
   what: string,
   milliseconds: number,
-  ask: () => Promise<Answer | undefined>,
+  ask: () => Answer | undefined | Promise<Answer | undefined>,
   interval = 50,
 ): Promise<Answer> {
   const deadline = Date.now() + milliseconds;
