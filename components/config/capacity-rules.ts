@@ -2,9 +2,9 @@ import type { Problem } from "../shared/errors.ts";
 import { bytes } from "../shared/size.ts";
 import type { Parts } from "./lenient.ts";
 import { show } from "./refusals.ts";
+import type { Resources } from "./resources.ts";
 import type { StackParts } from "./stack-rules.ts";
 import type { ServiceParts, StoreParts, SystemParts } from "./system-rules.ts";
-import type { Resources } from "./system.ts";
 
 /* Does it fit? Asked of the system with the stack's sizes; a problem is named where its value was set last. */
 

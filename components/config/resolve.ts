@@ -1,7 +1,8 @@
 import type { Finding, Path } from "./findings.ts";
 import { show } from "./refusals.ts";
 import type { Stack } from "./stack.ts";
-import type { Service, Store, System } from "./system.ts";
+import type { Store } from "./store.ts";
+import type { Service, System } from "./system.ts";
 
 /** The system as this stack runs it: its sizes and limits, its domain, without secrets that were left unset. */
 export function resolveSystem(system: System, stack: Stack, unset: readonly string[]): System {

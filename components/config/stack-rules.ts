@@ -4,7 +4,8 @@ import type { Parts } from "./lenient.ts";
 import { list, show } from "./refusals.ts";
 import type { Environment, Host, Stack } from "./stack.ts";
 import type { SystemParts } from "./system-rules.ts";
-import type { Service, Store } from "./system.ts";
+import type { Store } from "./store.ts";
+import type { Service } from "./system.ts";
 
 /* Rules across the fields of a stack file, and between a stack file and its system. */
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { imageRefPattern } from "../shared/image-ref.ts";
 import { refuse, show } from "./refusals.ts";
-import { duration, envName, imageKey, label, port, rate, size } from "./system.ts";
+import { duration, envName, imageKey, label, port, rate, size } from "./scalars.ts";
 
 /*
  * Where, how big, which version: the vocabulary of `Pulumi.<stack>.yaml`. Data only.

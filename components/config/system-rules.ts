@@ -1,7 +1,8 @@
 import { keysAt, type Finding, type Path } from "./findings.ts";
 import type { Parts } from "./lenient.ts";
 import { list, show } from "./refusals.ts";
-import type { Service, Store, System } from "./system.ts";
+import type { Store } from "./store.ts";
+import type { Service, System } from "./system.ts";
 
 /*
  * Rules across the fields of a system. They see what is left when refused parts are taken out, and every name that

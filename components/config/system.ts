@@ -1,77 +1,13 @@
 import { z } from "zod";
-import { durationPattern, milliseconds, type Duration } from "../shared/duration.ts";
-import { bytes, sizePattern, type Size } from "../shared/size.ts";
 import { refuse } from "./refusals.ts";
+import { resources } from "./resources.ts";
+import { absolutePath, duration, envName, headerName, imageKey, label, oneLine, port, rate, size } from "./scalars.ts";
+import { store } from "./store.ts";
 
 /*
  * What runs: the vocabulary of `systems/<name>/system.ts`. The same for every environment.
  * Types are inferred from these schemas; docs/configuration.md is generated from their descriptions and defaults.
  */
-
-// Docker takes a length of nothing for "not given" and puts its own default there.
-export const duration = z
-  .custom<Duration>((v) => typeof v === "string" && durationPattern.test(v) && milliseconds(v as Duration) > 0, {
-    error: refuse("is not a duration", 'write a number above 0, a blank and a unit, for example "30 seconds"'),
-  })
-  .meta({ type: "string", title: "duration", pattern: durationPattern.source });
-// A limit of nothing is no limit.
-export const size = z
-  .custom<Size>((v) => typeof v === "string" && sizePattern.test(v) && bytes(v as Size) > 0, {
-    error: refuse("is not a size", 'write a number above 0, a blank and KB, MB or GB, for example "512 MB"'),
-  })
-  .meta({ type: "string", title: "size", pattern: sizePattern.source });
-/** A DNS label: names services, networks, stores and hosts. */
-export const label = z
-  .string()
-  .regex(/^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$/, {
-    error: refuse("is not a name", "use lower-case letters, digits and hyphens, a letter first, at most 30 characters"),
-  })
-  .meta({ title: "name" });
-export const port = z
-  .int()
-  .min(1, { error: refuse("is out of range", "use a port from 1 to 65535") })
-  .max(65535, { error: refuse("is out of range", "use a port from 1 to 65535") });
-export const envName = z
-  .string()
-  .regex(/^[A-Z][A-Z0-9_]*$/, {
-    error: refuse("is not a variable name", "use upper-case letters, digits and underscores, a letter first"),
-  })
-  .meta({ title: "variable name" });
-/** A path inside a container or of a request. */
-const absolutePath = z
-  .string()
-  .startsWith("/", { error: refuse("is not an absolute path", "start it with /") })
-  .meta({ title: "path" });
-export const imageKey = z
-  .string()
-  .regex(/^[a-z][a-z0-9-]{0,29}$/, {
-    error: refuse("is not an image key", "use lower-case letters, digits and hyphens, a letter first"),
-  })
-  .describe("Key of the image under `berth:images` in the stack file");
-const sqlName = z.string().regex(/^[a-z_][a-z0-9_]{0,62}$/, {
-  error: refuse("is not a database name", "use lower-case letters, digits and underscores, at most 63 characters"),
-});
-/** A value that ends up in a line of a rendered file. */
-const oneLine = z.string().regex(/^[^\p{Cc}]*$/u, { error: refuse("has control characters", "write it on one line") });
-const headerName = z.string().regex(/^[A-Za-z0-9-]+$/, {
-  error: refuse("is not a header name", "use letters, digits and hyphens"),
-});
-export const rate = z.string().regex(/^[1-9]\d* r\/(s|m)$/, {
-  error: refuse("is not a rate", 'write for example "10 r/s" or "100 r/m"'),
-});
-
-export const resources = z
-  .strictObject({
-    memory: size.describe("Hard memory limit; a container above it is killed"),
-    cpus: z.number().positive().default(1).describe("CPU limit in cores"),
-    reserveMemory: size.optional().describe("Memory the scheduler sets aside on the host; nothing by default"),
-    reserveCpus: z
-      .number()
-      .positive()
-      .optional()
-      .describe("Cores the scheduler sets aside on the host; none by default"),
-  })
-  .describe("Limits and reservations; `memory` is required");
 
 /** How a container is asked whether it works. Every service has one. */
 export const healthCheck = z
@@ -161,32 +97,6 @@ export const service = z.discriminatedUnion("kind", [
   }),
 ]);
 
-export const store = z.discriminatedUnion("kind", [
-  z.strictObject({
-    kind: z.literal("postgres").describe("PostgreSQL, single node, on a protected volume"),
-    image: imageKey,
-    database: sqlName.describe("Database created for the system"),
-    user: sqlName.describe("Role that owns the database"),
-    passwordSecret: envName.describe("Generated secret that holds the role's password"),
-    networks: z.array(label).min(1).describe("Network tiers the store joins"),
-    resources,
-    maxConnections: z.int().min(10).default(100).describe("`max_connections` of the server"),
-  }),
-  z.strictObject({
-    kind: z.literal("redis").describe("Redis with append-only file and password, single node, on a protected volume"),
-    image: imageKey,
-    passwordSecret: envName.describe("Generated secret that holds the password"),
-    networks: z.array(label).min(1).describe("Network tiers the store joins"),
-    resources,
-    maxmemory: size.describe("`maxmemory` of the server; keep it below the memory limit"),
-    maxmemoryPolicy: z
-      .enum(["noeviction", "allkeys-lru", "allkeys-lfu", "volatile-lru", "volatile-lfu", "volatile-ttl"])
-      .default("noeviction")
-      .describe("What Redis does when `maxmemory` is reached; queues and sessions need noeviction"),
-    maxclients: z.int().min(1).default(10000).describe("`maxclients` of the server"),
-  }),
-]);
-
 export const secret = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z
@@ -260,12 +170,8 @@ export type Service = z.output<typeof service>;
 export type RunningService = Exclude<Service, { kind: "job" }>;
 export type WebService = Extract<Service, { kind: "web" }>;
 export type JobService = Extract<Service, { kind: "job" }>;
-export type Store = z.output<typeof store>;
-export type PostgresStore = Extract<Store, { kind: "postgres" }>;
-export type RedisStore = Extract<Store, { kind: "redis" }>;
 export type SecretSpec = z.output<typeof secret>;
 export type HealthCheck = z.output<typeof healthCheck>;
-export type Resources = z.output<typeof resources>;
 export type Rollout = z.output<typeof rollout>;
 export type Edge = z.output<typeof edge>;
 export type Site = z.output<typeof site>;

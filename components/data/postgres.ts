@@ -1,4 +1,4 @@
-import type { PostgresStore } from "../config/system.ts";
+import type { PostgresStore } from "../config/store.ts";
 import { bytes, type Size } from "../shared/size.ts";
 import type { StoreServer } from "./store.ts";
 

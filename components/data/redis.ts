@@ -1,4 +1,4 @@
-import type { RedisStore } from "../config/system.ts";
+import type { RedisStore } from "../config/store.ts";
 import { bytes } from "../shared/size.ts";
 import type { StoreServer } from "./store.ts";
 

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { Store as StoreSpec } from "../config/system.ts";
+import type { Store as StoreSpec } from "../config/store.ts";
 import type { Duration } from "../shared/duration.ts";
 import { docker } from "../shared/providers.ts";
 import type { Size } from "../shared/size.ts";

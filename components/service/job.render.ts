@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Duration } from "../shared/duration.ts";
 import { milliseconds } from "../shared/duration.ts";
 import { bytes } from "../shared/size.ts";
-import type { Resources } from "../config/system.ts";
+import type { Resources } from "../config/resources.ts";
 import { quote } from "../shared/shell.ts";
 
 export interface JobScript {

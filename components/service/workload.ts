@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import type * as Docker from "@pulumi/docker";
-import type { HealthCheck, Resources, Rollout } from "../config/system.ts";
+import type { Resources } from "../config/resources.ts";
+import type { HealthCheck, Rollout } from "../config/system.ts";
 import { dockerDuration, milliseconds, type Duration } from "../shared/duration.ts";
 import { bytes, type Size } from "../shared/size.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import * as pulumi from "@pulumi/pulumi";
 import { load, parse } from "../../components/config/load.ts";
-import type { PostgresStore, RedisStore } from "../../components/config/system.ts";
+import type { PostgresStore, RedisStore } from "../../components/config/store.ts";
 import { golden } from "../support/golden.ts";
 import { sampleConfig, sampleRaw } from "../support/sample-config.ts";
 

@@ -1,0 +1,60 @@
+import { z } from "zod";
+import { durationPattern, milliseconds, type Duration } from "../shared/duration.ts";
+import { bytes, sizePattern, type Size } from "../shared/size.ts";
+import { refuse } from "./refusals.ts";
+
+/* Single values that the vocabularies of systems and stacks share. */
+
+// Docker takes a length of nothing for "not given" and puts its own default there.
+export const duration = z
+  .custom<Duration>((v) => typeof v === "string" && durationPattern.test(v) && milliseconds(v as Duration) > 0, {
+    error: refuse("is not a duration", 'write a number above 0, a blank and a unit, for example "30 seconds"'),
+  })
+  .meta({ type: "string", title: "duration", pattern: durationPattern.source });
+// A limit of nothing is no limit.
+export const size = z
+  .custom<Size>((v) => typeof v === "string" && sizePattern.test(v) && bytes(v as Size) > 0, {
+    error: refuse("is not a size", 'write a number above 0, a blank and KB, MB or GB, for example "512 MB"'),
+  })
+  .meta({ type: "string", title: "size", pattern: sizePattern.source });
+/** A DNS label: names services, networks, stores and hosts. */
+export const label = z
+  .string()
+  .regex(/^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$/, {
+    error: refuse("is not a name", "use lower-case letters, digits and hyphens, a letter first, at most 30 characters"),
+  })
+  .meta({ title: "name" });
+export const port = z
+  .int()
+  .min(1, { error: refuse("is out of range", "use a port from 1 to 65535") })
+  .max(65535, { error: refuse("is out of range", "use a port from 1 to 65535") });
+export const envName = z
+  .string()
+  .regex(/^[A-Z][A-Z0-9_]*$/, {
+    error: refuse("is not a variable name", "use upper-case letters, digits and underscores, a letter first"),
+  })
+  .meta({ title: "variable name" });
+/** A path inside a container or of a request. */
+export const absolutePath = z
+  .string()
+  .startsWith("/", { error: refuse("is not an absolute path", "start it with /") })
+  .meta({ title: "path" });
+export const imageKey = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,29}$/, {
+    error: refuse("is not an image key", "use lower-case letters, digits and hyphens, a letter first"),
+  })
+  .describe("Key of the image under `berth:images` in the stack file");
+export const sqlName = z.string().regex(/^[a-z_][a-z0-9_]{0,62}$/, {
+  error: refuse("is not a database name", "use lower-case letters, digits and underscores, at most 63 characters"),
+});
+/** A value that ends up in a line of a rendered file. */
+export const oneLine = z
+  .string()
+  .regex(/^[^\p{Cc}]*$/u, { error: refuse("has control characters", "write it on one line") });
+export const headerName = z.string().regex(/^[A-Za-z0-9-]+$/, {
+  error: refuse("is not a header name", "use letters, digits and hyphens"),
+});
+export const rate = z.string().regex(/^[1-9]\d* r\/(s|m)$/, {
+  error: refuse("is not a rate", 'write for example "10 r/s" or "100 r/m"'),
+});
