@@ -6,6 +6,7 @@ import { ConfigError, type Problem } from "../shared/errors.ts";
 import { parseImageRef, type ImageRef } from "../shared/image-ref.ts";
 import { capacityProblems } from "./capacity-rules.ts";
 import { check, toProblems, type Finding, type Path } from "./findings.ts";
+import { hostRules } from "./host-rules.ts";
 import { list, show } from "./refusals.ts";
 import { resolveSystem, siteRules } from "./resolve.ts";
 import { secretProblems, suppliedSecrets } from "./secret-rules.ts";
@@ -38,6 +39,10 @@ export interface Config {
   readonly images: Readonly<Record<string, ImageRef>>;
   /** What the stack file says about sizes and limits, as it stands there: part of a release, restored by a rollback. */
   readonly settings: Readonly<Pick<Stack, "services" | "limits">>;
+  /** Services and stores that are bound to one host, with its name. */
+  readonly placement: Readonly<Record<string, string>>;
+  /** Networks whose visitors are answered on routes for operators. */
+  readonly operators: readonly string[];
   readonly secretGenerations: Readonly<Record<string, number>>;
   readonly encryptNetworks: boolean;
   readonly convergenceSlackMs: number;
@@ -57,6 +62,8 @@ export interface RawConfig {
   readonly secretKeys: readonly string[];
   /** Default export of `systems/<name>/system.ts`; undefined if there is none. */
   readonly system: unknown;
+  /** Why the system's file could not be read. */
+  readonly systemFailure?: string;
   /** Systems that there are, for the message about one that there is not. */
   readonly knownSystems?: readonly string[];
   /** The Cloudflare token may stand in the environment instead of the configuration. */
@@ -88,10 +95,16 @@ export function parse(raw: RawConfig): Config {
     problems.push(
       ...toProblems("system", system.findings),
       ...toProblems("system", restore(rules, system.original)),
+      ...toProblems("berth:", restore(hostRules(stack.rest, system.rest), stack.original)),
       ...toProblems("berth:", stackSystemRules(stack.rest, system.rest, documents, raw.stack)),
       ...capacityProblems(stack.rest, system.rest),
       ...nameProblems(stack.rest.system, system.rest.name),
+      ...neighbourProblems(stack.rest.system, raw.knownSystems ?? []),
     );
+  } else if (raw.systemFailure !== undefined) {
+    const file = `systems/${stack.rest.system ?? ""}/system.ts`;
+    const message = `cannot be read, got ${show(raw.systemFailure)} from ${file}; correct it, \`node ${file}\` shows where`;
+    problems.push({ path: "system", message });
   } else if (stack.rest.system !== undefined) {
     const cure = `use ${list(raw.knownSystems ?? [], "or")}, or add systems/${stack.rest.system}/system.ts`;
     problems.push({ path: "berth:system", message: `is not a system, got ${show(stack.rest.system)}; ${cure}` });
@@ -112,12 +125,20 @@ export function parse(raw: RawConfig): Config {
     cloudflare: whole.cloudflare,
     images: Object.fromEntries(Object.entries(whole.images).map(([key, ref]) => [key, parseImageRef(ref)])),
     settings: { services: whole.services, limits: whole.limits },
+    placement: placement(whole),
+    operators: whole.operators,
     secretGenerations: whole.secretGenerations,
     encryptNetworks: whole.encryptNetworks ?? whole.environment !== "local",
     convergenceSlackMs: milliseconds(whole.convergenceSlack),
     supplied,
     ...(typeof sshKey === "string" && { sshKey }),
   });
+}
+
+function placement({ services }: Stack): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(services).flatMap(([name, { host }]) => (host === undefined ? [] : [[name, host]])),
+  );
 }
 
 /** Everything would be missing; what is wrong is rather the file. */
@@ -135,6 +156,23 @@ const restore = (findings: readonly Finding[], original: (path: Path) => Path): 
 function nameProblems(folder: string | undefined, name: string | undefined): Problem[] {
   if (folder === undefined || name === undefined || folder === name) return [];
   return [{ path: "system.name", message: `is not the name of its folder, got ${show(name)}; write ${show(folder)}` }];
+}
+
+/**
+ * Volumes, services and networks are called `<system>-<name>` on hosts that several systems may share, so `shop` with a
+ * volume `eu-files` and `shop-eu` with `files` would write into one.
+ */
+function neighbourProblems(name: string | undefined, systems: readonly string[]): Problem[] {
+  if (name === undefined) return [];
+  const clashing = systems.filter((other) => other.startsWith(`${name}-`) || name.startsWith(`${other}-`));
+  return clashing.map((other) => {
+    const [short, long] = name.length < other.length ? [name, other] : [other, name];
+    const thing = `${long}-data`;
+    const message =
+      `shares volume, service and network names with the system ${show(other)}, got ${show(name)}: ${thing} could be ` +
+      `${show(thing.slice(short.length + 1))} of ${short} or "data" of ${long}; rename one of their folders`;
+    return { path: "berth:system", message };
+  });
 }
 
 /** What stands in clear under `berth:`, structured values decoded. */
@@ -171,15 +209,26 @@ export async function load(): Promise<Config> {
   const knownSystems = readdirSync(systemsFolder).filter((name) => existsSync(`${systemsFolder}${name}/system.ts`));
   const name = values["berth:system"];
   const found = knownSystems.find((known) => known === name);
-  const module = found && ((await import(`../../systems/${found}/system.ts`)) as { default: unknown });
+  const system = found === undefined ? { system: undefined } : await readSystem(found);
   return parse({
     stack: pulumi.getStack(),
     values,
     secretKeys: Object.keys(values).filter(isConfigSecret),
-    system: module ? module.default : undefined,
+    ...system,
     knownSystems,
     environment: process.env,
   });
+}
+
+/** A file that throws is one problem among the others. */
+async function readSystem(name: string): Promise<Pick<RawConfig, "system" | "systemFailure">> {
+  try {
+    const module = (await import(`../../systems/${name}/system.ts`)) as { default?: unknown };
+    if (module.default === undefined) return { system: undefined, systemFailure: "no default export" };
+    return { system: module.default };
+  } catch (error) {
+    return { system: undefined, systemFailure: error instanceof Error ? error.message : String(error) };
+  }
 }
 
 // Not in the SDK's declarations, but what its own `Config` asks before it warns about a secret read in clear.

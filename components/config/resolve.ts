@@ -1,8 +1,9 @@
 import type { Finding, Path } from "./findings.ts";
 import { show } from "./refusals.ts";
 import type { Stack } from "./stack.ts";
+import type { Service } from "./service.ts";
 import type { Store } from "./store.ts";
-import type { Service, System } from "./system.ts";
+import type { System } from "./system.ts";
 
 /** The system as this stack runs it: its sizes and limits, its domain, without secrets that were left unset. */
 export function resolveSystem(system: System, stack: Stack, unset: readonly string[]): System {
@@ -13,7 +14,11 @@ export function resolveSystem(system: System, stack: Stack, unset: readonly stri
   const domain = (text: string): string => text.replaceAll("${domain}", stack.domain);
   return {
     ...system,
-    services: mapValues(services, (service) => ({ ...service, env: mapValues(service.env, domain) })),
+    services: mapValues(services, (service) => ({
+      ...service,
+      env: mapValues(service.env, domain),
+      ...("files" in service && { files: mapValues(service.files, domain) }),
+    })),
     data,
     secrets,
     edge: {

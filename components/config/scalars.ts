@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { z } from "zod";
 import { durationPattern, milliseconds, type Duration } from "../shared/duration.ts";
 import { bytes, sizePattern, type Size } from "../shared/size.ts";
@@ -58,3 +59,14 @@ export const headerName = z.string().regex(/^[A-Za-z0-9-]+$/, {
 export const rate = z.string().regex(/^[1-9]\d* r\/(s|m)$/, {
   error: refuse("is not a rate", 'write for example "10 r/s" or "100 r/m"'),
 });
+/** An address, or a network of them in CIDR notation. */
+export const addressRange = z.string().refine(isAddressRange, {
+  error: refuse("is not an address or a network", "write for example 198.18.7.1 or 198.18.0.0/15"),
+});
+
+function isAddressRange(text: string): boolean {
+  const [address = "", bits, ...rest] = text.split("/");
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
+}

@@ -2,10 +2,10 @@ import { parseImageRef } from "../shared/image-ref.ts";
 import { at, keysAt, type Finding, type Path } from "./findings.ts";
 import type { Parts } from "./lenient.ts";
 import { list, show } from "./refusals.ts";
+import type { Service } from "./service.ts";
 import type { Environment, Host, Stack } from "./stack.ts";
 import type { SystemParts } from "./system-rules.ts";
 import type { Store } from "./store.ts";
-import type { Service } from "./system.ts";
 
 /* Rules across the fields of a stack file, and between a stack file and its system. */
 
@@ -151,11 +151,11 @@ function usedImages(document: unknown): string[] {
 }
 
 const applies: Readonly<Record<Service["kind"] | Store["kind"], readonly string[]>> = {
-  web: ["replicas", "resources", "env"],
-  worker: ["replicas", "resources", "env"],
+  web: ["replicas", "resources", "env", "host"],
+  worker: ["replicas", "resources", "env", "host"],
   job: ["resources", "env"],
-  postgres: ["resources", "maxConnections"],
-  redis: ["resources", "maxmemory", "maxclients"],
+  postgres: ["resources", "maxConnections", "host"],
+  redis: ["resources", "maxmemory", "maxclients", "host"],
 };
 
 function overrideRules(stack: StackParts, system: SystemParts, document: unknown): Finding[] {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { imageRefPattern } from "../shared/image-ref.ts";
 import { refuse, show } from "./refusals.ts";
-import { duration, envName, imageKey, label, port, rate, size } from "./scalars.ts";
+import { addressRange, duration, envName, imageKey, label, port, rate, size } from "./scalars.ts";
 
 /*
  * Where, how big, which version: the vocabulary of `Pulumi.<stack>.yaml`. Data only.
@@ -35,6 +35,8 @@ export const host = z.strictObject({
     .ipv4({ error: refuse("is not an IPv4 address", "write for example 203.0.113.10") })
     .optional()
     .describe("Address that visitors reach; the SSH address by default"),
+  memory: size.optional().describe("Memory it has; with it, what cannot fit on the hosts is refused"),
+  cpus: z.number().positive().optional().describe("Cores it has; with them, what cannot fit on the hosts is refused"),
   labels: z.record(label, z.string()).default({}).describe('Swarm node labels; `edge: "true"` runs the edge here'),
 });
 
@@ -55,6 +57,7 @@ export const override = z.strictObject({
     .optional()
     .describe("Limits and reservations that differ from the system's"),
   env: z.record(envName, z.string()).optional().describe("Plain variables added or replaced"),
+  host: label.optional().describe("Host that it runs on; required of what has a volume where there are several hosts"),
   maxConnections: z.int().min(10).optional().describe("`max_connections` of a Postgres"),
   maxmemory: size.optional().describe("`maxmemory` of a Redis"),
   maxclients: z.int().min(1).optional().describe("`maxclients` of a Redis"),
@@ -117,6 +120,10 @@ export const stackSchema = z.strictObject({
   images: z.record(imageKey, imageRef).default({}).describe("Image pins by key: `repository:tag@sha256:…`"),
   services: z.record(label, override).default({}).describe("Sizes that differ from the system's, by service or store"),
   limits: z.record(label, limitOverride).default({}).describe("Rate limits that differ from the system's, by name"),
+  operators: z
+    .array(addressRange)
+    .default([])
+    .describe("Networks whose visitors are answered on routes for operators; without one nobody is"),
   secretGenerations: z
     .record(envName, z.int().min(1))
     .default({})

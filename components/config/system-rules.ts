@@ -1,8 +1,9 @@
 import { keysAt, type Finding, type Path } from "./findings.ts";
 import type { Parts } from "./lenient.ts";
 import { list, show } from "./refusals.ts";
+import type { Service } from "./service.ts";
 import type { Store } from "./store.ts";
-import type { Service, System } from "./system.ts";
+import type { System } from "./system.ts";
 
 /*
  * Rules across the fields of a system. They see what is left when refused parts are taken out, and every name that
@@ -76,14 +77,16 @@ const asEnv = (service: ServiceParts): readonly string[] =>
 
 function healthRules(path: Path, service: ServiceParts): Finding[] {
   if (service.kind === "job" || !service.health) return [];
-  const { command, path: probe } = service.health;
+  const { command, path: probe, port } = service.health;
   if (!command && !probe) {
     return [{ path, message: "asks nothing, got neither `path` nor `command`; give one of them" }];
   }
-  if (!probe) return [];
+  const unused = `is asked by no \`path\`, got ${show(port)}; remove it, or give \`path\` instead of \`command\``;
+  if (!probe) return port === undefined ? [] : [{ path: [...path, "port"], message: unused }];
+  const portless = service.kind === "worker" && port === undefined;
   const wrong = [
     ...(command ? [`is given beside \`command\`, got ${show(probe)}; keep one of the two`] : []),
-    ...(service.kind === "worker" ? [`needs a port, got ${show(probe)} on a worker; give \`command\` instead`] : []),
+    ...(portless ? [`needs a port, got ${show(probe)} on a worker; give \`port\` too, or \`command\` instead`] : []),
   ];
   return wrong.map((message) => ({ path: [...path, "path"], message }));
 }

@@ -141,6 +141,7 @@ function edgeImage(config: Config): string {
 }
 
 function sitesOf(config: Config): SitesInput {
+  const { operators } = config;
   const { name, edge, services } = config.system;
   const proxied = config.cloudflare !== "none" && config.cloudflare.proxied;
   return {
@@ -149,13 +150,16 @@ function sitesOf(config: Config): SitesInput {
     limits: edge.limits,
     upstreams: upstreams(name, services),
     trustedProxies: proxied ? cloudflareRanges : [],
+    operators,
   };
 }
 
 function upstreams(system: string, services: System["services"]): SitesInput["upstreams"] {
   return Object.fromEntries(
     Object.entries(services).flatMap(([name, service]) =>
-      service.kind === "web" ? [[name, { name: physicalName(system, name), port: service.port }] as const] : [],
+      service.kind === "web"
+        ? [[name, { name: physicalName(system, name), port: service.port, balance: service.balance }] as const]
+        : [],
     ),
   );
 }

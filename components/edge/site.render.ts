@@ -1,4 +1,5 @@
-import type { Edge, Route, Site } from "../config/system.ts";
+import type { Edge, Route, Site } from "../config/edge.ts";
+import type { WebService } from "../config/service.ts";
 import { milliseconds, type Duration } from "../shared/duration.ts";
 import { edgeRoot } from "./nginx.render.ts";
 import { block, headerName, literal, path, rate, size, time } from "./syntax.ts";
@@ -8,9 +9,15 @@ export interface SitesInput {
   readonly sites: readonly Site[];
   readonly limits: Edge["limits"];
   /** Where each web service answers: its name in the swarm and its port. */
-  readonly upstreams: Readonly<Record<string, { readonly name: string; readonly port: number }>>;
+  readonly upstreams: Readonly<Record<string, Upstream>>;
   /** Networks whose word about the visitor's address is taken; none by default. */
   readonly trustedProxies: readonly string[];
+  /** Networks whose visitors are answered on routes for operators. */
+  readonly operators: readonly string[];
+}
+
+export interface Upstream extends Pick<WebService, "port" | "balance"> {
+  readonly name: string;
 }
 
 /** WebSockets say nothing for long. */
@@ -39,10 +46,10 @@ export function certificateNames(sites: readonly Site[]): string[] {
   return [...new Set(sites.map((site) => site.host))];
 }
 
-function upstream({ name, port }: { name: string; port: number }): string[] {
-  return block(`upstream ${name}`, [
+function upstream({ name, port, balance }: Upstream): string[] {
+  const tasks = block(`upstream ${name}`, [
     `zone ${name} 256k;`,
-    "least_conn;",
+    ...balancing(name, balance),
     // The address of every running task, asked anew each second. Which of them are well is the swarm's to say, by its
     // health checks: nginx would also pass over a task for answering slowly, and for a second over all of them.
     `server tasks.${name}:${port} resolve max_fails=0;`,
@@ -51,6 +58,36 @@ function upstream({ name, port }: { name: string; port: number }): string[] {
     // their closing would be lost.
     "keepalive_timeout 4s;",
   ]);
+  return balance === "cookie" ? [...affinity(name), "", ...tasks] : tasks;
+}
+
+/** Consistent: when tasks come or go, only the visitors of some others move. */
+function balancing(name: string, balance: Upstream["balance"]): string[] {
+  const directives: Record<Upstream["balance"], string[]> = {
+    "least-connections": ["least_conn;"],
+    // What nginx does when it is told nothing.
+    "round-robin": [],
+    address: ["hash $remote_addr consistent;"],
+    cookie: [`hash $${variable("visitor", name)} consistent;`],
+  };
+  return directives[balance];
+}
+
+/** A visitor without the cookie of an upstream is known by his first request's id, which becomes the cookie. */
+function affinity(name: string): string[] {
+  const cookie = `$cookie_${variable("task", name)}`;
+  return [
+    ...block(`map ${cookie} $${variable("visitor", name)}`, ['"" $request_id;', `default ${cookie};`]),
+    ...block(`map ${cookie} $${variable("set", name)}`, [
+      `"" "${variable("task", name)}=$request_id; Path=/; Secure; HttpOnly; SameSite=Lax";`,
+      'default "";',
+    ]),
+  ];
+}
+
+/** Names of nginx's variables, and of cookies it can look at, have no hyphens. */
+function variable(use: string, name: string): string {
+  return `berth_${use}_${name.replaceAll("-", "_")}`;
 }
 
 function toHttps(hosts: readonly string[]): string[] {
@@ -64,6 +101,7 @@ function toHttps(hosts: readonly string[]): string[] {
 }
 
 function server(site: Site, input: SitesInput): string[] {
+  const cookies = site.routes.some((route) => target(input, route.service).balance === "cookie");
   return block("server", [
     "include listen/https.conf;",
     `server_name ${site.host};`,
@@ -71,7 +109,9 @@ function server(site: Site, input: SitesInput): string[] {
     `ssl_certificate_key certificates/${input.system}/privkey.pem;`,
     ...realAddress(input.trustedProxies),
     "",
-    ...responseHeaders(site.headers),
+    // Set by the routes that keep a visitor on one task; an empty header is not sent.
+    ...(cookies ? ['set $berth_cookie "";'] : []),
+    ...responseHeaders(site.headers, cookies),
     ...proxyHeaders(false),
     ...site.routes.flatMap((route) => ["", ...locations(route, input)]),
   ]);
@@ -86,11 +126,12 @@ function realAddress(trusted: readonly string[]): string[] {
  * Sent with every answer, errors included, and once: what the application says of the same name is left out.
  * No location may have an `add_header` of its own, it would lose all of these.
  */
-function responseHeaders(headers: Readonly<Record<string, string>>): string[] {
+function responseHeaders(headers: Readonly<Record<string, string>>, cookies: boolean): string[] {
   const own: [string, string][] = Object.entries(headers).map(([name, value]) => [headerName(name), literal(value)]);
   return [
     ...[...own, ["X-Request-Id", "$request_id"]].map(([name, value]) => `add_header ${name} ${value} always;`),
     "add_header Retry-After $retry_after always;",
+    ...(cookies ? ["add_header Set-Cookie $berth_cookie always;"] : []),
     ...[...own.map(([name]) => name), "X-Request-Id"].map((name) => `proxy_hide_header ${name};`),
   ];
 }
@@ -122,23 +163,26 @@ function routeBody(route: Route, input: SitesInput): string[] {
   const timeout = time(route.timeout);
   const silence = route.websocket && milliseconds(route.timeout) < milliseconds(websocketTimeout);
   const patience = silence ? time(websocketTimeout) : timeout;
+  const { name, balance } = target(input, route.service);
   return [
+    ...(route.access === "operators" ? [...input.operators.map((network) => `allow ${network};`), "deny all;"] : []),
     ...(limit && route.limit !== undefined
       ? [`limit_req zone=${zone(input, route.limit)}${limit.burst > 0 ? ` burst=${limit.burst} nodelay` : ""};`]
       : []),
     ...(route.accessLog ? [] : ["access_log off;"]),
     `client_max_body_size ${size(route.bodySize)};`,
-    `proxy_connect_timeout ${timeout};`,
+    `proxy_connect_timeout ${time(route.connectTimeout ?? route.timeout)};`,
     `proxy_send_timeout ${patience};`,
     `proxy_read_timeout ${patience};`,
     `proxy_next_upstream_timeout ${timeout};`,
+    ...(balance === "cookie" ? [`set $berth_cookie $${variable("set", name)};`] : []),
     ...(route.websocket ? proxyHeaders(true) : []),
     // With a path, even `/`, nginx puts it in the place of the location's prefix.
-    `proxy_pass http://${target(input, route.service).name}${route.stripPrefix ? "/" : ""};`,
+    `proxy_pass http://${name}${route.stripPrefix ? "/" : ""};`,
   ];
 }
 
-function target(input: SitesInput, service: string): { name: string; port: number } {
+function target(input: SitesInput, service: string): Upstream {
   const found = input.upstreams[service];
   if (!found) throw new Error(`no web service "${service}" in ${input.system}`);
   return found;

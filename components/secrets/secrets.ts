@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type * as Docker from "@pulumi/docker";
 import type { Config } from "../config/load.ts";
-import type { SecretSpec } from "../config/system.ts";
+import type { GeneratedSecret, SecretSpec } from "../config/secret.ts";
 import { docker, random } from "../shared/providers.ts";
 import { compose, references } from "./compose.ts";
 
@@ -15,6 +15,12 @@ export interface SecretFile {
   readonly secretId: pulumi.Output<string>;
   readonly secretName: pulumi.Output<string>;
 }
+
+const drawnFrom = {
+  alphanumeric: { special: false },
+  // What the provider calls special is whatever it is told to be.
+  hex: { special: true, overrideSpecial: "0123456789abcdef", upper: false, lower: false, numeric: false },
+} as const;
 
 /**
  * The secrets of a system: generated, supplied by the operator, or composed of others.
@@ -42,7 +48,7 @@ export class Secrets extends pulumi.ComponentResource {
 
     this.#generated = new Map(
       Object.entries(secrets).flatMap(([secret, spec]) =>
-        spec.kind === "generated" ? [[secret, this.#generate(secret, spec.length)]] : [],
+        spec.kind === "generated" ? [[secret, this.#generate(secret, spec)]] : [],
       ),
     );
 
@@ -78,12 +84,12 @@ export class Secrets extends pulumi.ComponentResource {
     return spec;
   }
 
-  #generate(name: string, length: number): pulumi.Output<string> {
+  #generate(name: string, { length, characters }: GeneratedSecret): pulumi.Output<string> {
     const generation = this.#args.config.secretGenerations[name] ?? 1;
     const password = new random.RandomPassword(
       `${this.#name}-${name}`,
       // Letters and digits need no quoting in any file, URL or shell.
-      { length, special: false, keepers: { generation: String(generation) } },
+      { length, ...drawnFrom[characters], keepers: { generation: String(generation) } },
       { parent: this },
     );
     return password.result;

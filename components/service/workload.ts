@@ -2,8 +2,9 @@ import { createHash } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import type * as Docker from "@pulumi/docker";
 import type { Resources } from "../config/resources.ts";
-import type { HealthCheck, Rollout } from "../config/system.ts";
+import type { HealthCheck, Rollout } from "../config/service.ts";
 import { dockerDuration, milliseconds, type Duration } from "../shared/duration.ts";
+import { hostLabel } from "../shared/naming.ts";
 import { bytes, type Size } from "../shared/size.ts";
 
 /** A secret as a file below /run/secrets. */
@@ -11,6 +12,13 @@ export interface SecretFile {
   readonly name: string;
   readonly secretId: pulumi.Input<string>;
   readonly secretName: pulumi.Input<string>;
+}
+
+/** A configuration file at its path in the container. */
+export interface ConfigFile {
+  readonly path: string;
+  readonly configId: pulumi.Input<string>;
+  readonly configName: pulumi.Input<string>;
 }
 
 export interface Attachment {
@@ -46,6 +54,12 @@ export interface Workload {
   readonly volumes: Readonly<Record<string, string>>;
   /** Sizes of in-memory file systems by path. */
   readonly tmpfs: Readonly<Record<string, Size>>;
+  /** @default - none */
+  readonly files?: readonly ConfigFile[];
+  /** Linux capabilities that are kept, without their `CAP_`. @default - none */
+  readonly capabilities?: readonly string[];
+  /** Name of the host that it is bound to. @default - any host */
+  readonly host?: string;
 }
 
 /** Label by which a rollout is recognised: Swarm's own rollback puts the previous value back. */
@@ -60,6 +74,7 @@ export const specLabel = "berth.spec";
  * provider sends nothing as "kill at once".
  */
 export function serviceArgs(workload: Workload): Docker.ServiceArgs {
+  const { files = [], capabilities = [], host } = workload;
   const args = {
     name: workload.name,
     taskSpec: {
@@ -74,6 +89,7 @@ export function serviceArgs(workload: Workload): Docker.ServiceArgs {
         readOnly: workload.readOnly,
         init: true,
         capDrops: ["ALL"],
+        ...(capabilities.length > 0 && { capAdds: capabilities.map((name) => `CAP_${name}`) }),
         stopGracePeriod: dockerDuration(workload.stopGracePeriod),
         stopSignal: workload.stopSignal,
         healthcheck: {
@@ -100,9 +116,13 @@ export function serviceArgs(workload: Workload): Docker.ServiceArgs {
           fileGid: workload.user?.split(":")[1],
           fileMode: 0o444,
         })),
+        ...(files.length > 0 && {
+          configs: files.map(({ path, configId, configName }) => ({ configId, configName, fileName: path })),
+        }),
       },
       resources: resourcesOf(workload.resources),
       restartPolicy: { condition: "any", delay: "1s", window: "0s" },
+      ...(host !== undefined && { placement: { constraints: [`node.labels.${hostLabel} == ${host}`] } }),
       networksAdvanceds: workload.attachments.map(({ networkId, alias }) => ({ id: networkId, aliases: [alias] })),
     },
     mode: { replicated: { replicas: workload.replicas } },

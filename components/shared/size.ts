@@ -11,3 +11,9 @@ export function bytes(size: Size): number {
   if (!match) throw new Error(`not a size: "${size}"`);
   return Math.round(Number(match[1]) * bytesPer[match[2] as keyof typeof bytesPer]);
 }
+
+/** An amount as people write it, in the largest unit that it fills, rounded to two decimals. */
+export function showBytes(amount: number): Size {
+  const unit = amount >= bytesPer.GB ? "GB" : amount >= bytesPer.MB ? "MB" : "KB";
+  return `${Math.round((amount / bytesPer[unit]) * 100) / 100} ${unit}`;
+}

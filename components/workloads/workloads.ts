@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type * as Command from "@pulumi/command";
 import type { Config } from "../config/load.ts";
-import type { HealthCheck, JobService, RunningService } from "../config/system.ts";
+import type { HealthCheck, JobService, RunningService } from "../config/service.ts";
 import { Store } from "../data/store.ts";
 import type { Networks } from "../network/networks.ts";
 import type { Secrets } from "../secrets/secrets.ts";
@@ -11,6 +11,7 @@ import type { Attachment, SecretFile } from "../service/workload.ts";
 import { physicalName } from "../shared/naming.ts";
 import { docker } from "../shared/providers.ts";
 import { allReady, type Ready } from "../shared/ready.ts";
+import { createFiles } from "./files.ts";
 import { dependencyOrder } from "./order.ts";
 
 export interface WorkloadsArgs {
@@ -85,7 +86,10 @@ function createService(name: string, spec: RunningService, args: WorkloadsArgs, 
         volumes: Object.fromEntries(
           Object.entries(spec.volumes).map(([volume, path]) => [physicalName(config.system.name, volume), path]),
         ),
-        tmpfs: spec.readOnly ? { "/tmp": "64 MB" } : {},
+        tmpfs: { ...(spec.readOnly && { "/tmp": "64 MB" as const }), ...spec.tmpfs },
+        files: createFiles(name, spec.files, platform),
+        capabilities: spec.capabilities,
+        host: config.placement[name],
       },
     },
     opts,
@@ -170,5 +174,6 @@ function attachments(alias: string, tiers: readonly string[], networks: Networks
 /** How Docker asks a container: an HTTP path by the image's own wget, or the command the system names. */
 export function healthTest(health: HealthCheck, port: number | undefined): string[] {
   if (health.command) return ["CMD", ...health.command];
-  return ["CMD", "wget", "-q", "-O", "/dev/null", `http://127.0.0.1:${port ?? 80}${health.path ?? "/"}`];
+  const url = `http://127.0.0.1:${health.port ?? port ?? 80}${health.path ?? "/"}`;
+  return ["CMD", "wget", "-q", "-O", "/dev/null", url];
 }

@@ -1,6 +1,6 @@
 import type { z } from "zod";
-import { site } from "../../components/config/system.ts";
-import type { SitesInput } from "../../components/edge/site.render.ts";
+import { site } from "../../components/config/edge.ts";
+import type { SitesInput, Upstream } from "../../components/edge/site.render.ts";
 
 /** Sites of a system whose services are called `<system>-<name>`, with the defaults of the schema filled in. */
 export function sites(
@@ -14,14 +14,33 @@ export function sites(
     sites: list.map((entry) => site.parse(entry)),
     limits,
     upstreams: Object.fromEntries(
-      Object.entries(ports).map(([name, port]) => [name, { name: `${system}-${name}`, port }]),
+      Object.entries(ports).map(([name, port]) => [
+        name,
+        { name: `${system}-${name}`, port, balance: "least-connections" },
+      ]),
     ),
     trustedProxies: [],
+    operators: [],
   };
 }
 
 const api = { api: 8000 };
 const host = "shop.test";
+
+/** Each service under a path of its own. */
+function balanced(services: Readonly<Record<string, Upstream["balance"]>>): SitesInput {
+  const routes = Object.keys(services).map((service) => ({ path: `/${service}`, service }));
+  const ports = Object.fromEntries(Object.keys(services).map((service) => [service, 80]));
+  const input = sites("shop", ports, [
+    { host, routes },
+    { host: "none.shop.test", routes: [{ path: "/", service: "turns" }] },
+  ]);
+  const upstreams = Object.entries(input.upstreams).map(([service, upstream]) => [
+    service,
+    { ...upstream, balance: services[service] ?? "least-connections" },
+  ]);
+  return { ...input, upstreams: Object.fromEntries(upstreams) as SitesInput["upstreams"] };
+}
 
 /** One case per feature; each is compared with a reviewed file and handed to nginx itself. */
 export const siteCases: Readonly<Record<string, SitesInput>> = {
@@ -50,6 +69,7 @@ export const siteCases: Readonly<Record<string, SitesInput>> = {
       routes: [
         { path: "/upload", service: "api", bodySize: "12 MB", timeout: "2 minutes" },
         { path: "/", service: "api", bodySize: "1.5 KB", timeout: "500 ms" },
+        { path: "/slow", service: "api", timeout: "50 seconds", connectTimeout: "5 seconds" },
       ],
     },
   ]),
@@ -87,4 +107,21 @@ export const siteCases: Readonly<Record<string, SitesInput>> = {
     ...sites("shop", api, [{ host, routes: [{ path: "/", service: "api" }] }]),
     trustedProxies: ["192.0.2.0/24", "2001:db8::/32"],
   },
+  "visitors-kept-on-one-task": balanced({ app: "cookie", "by-address": "address", turns: "round-robin" }),
+  "routes-for-operators": {
+    ...sites("shop", api, [
+      {
+        host,
+        routes: [
+          { path: "/", service: "api" },
+          { path: "/metrics", service: "api", access: "operators" },
+        ],
+      },
+      { host: "admin.shop.test", routes: [{ path: "/", service: "api", access: "operators" }] },
+    ]),
+    operators: ["192.0.2.0/24", "2001:db8::1"],
+  },
+  "routes-for-operators-of-whom-there-are-none": sites("shop", api, [
+    { host, routes: [{ path: "/metrics", service: "api", access: "operators" }] },
+  ]),
 };

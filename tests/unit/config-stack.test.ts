@@ -7,6 +7,10 @@ import { sampleHostKey, sampleImages, sampleRaw } from "../support/sample-config
 const digest = `sha256:${"1".repeat(64)}`;
 const host = { name: "vm-1", address: "198.18.0.1", hostKey: sampleHostKey, labels: { edge: "true" } };
 const acme = { email: "ops@palmistry.com", agreeToTerms: true };
+/** Needed where there are two hosts. */
+const placed = {
+  "berth:services": Object.fromEntries(["api", "worker", "postgres", "redis"].map((name) => [name, { host: "vm-1" }])),
+};
 /** What staging and production take where the sample has what only the local environment takes. */
 const remote = {
   "berth:environment": "staging",
@@ -43,13 +47,15 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
     { "berth:regsitry": "x" },
     [
       "berth:regsitry: is not a known key; use system, environment, domain, hosts, registry, images, services, limits, " +
-        "secretGenerations, acme, cloudflare, encryptNetworks or convergenceSlack",
+        "operators, secretGenerations, acme, cloudflare, encryptNetworks or convergenceSlack",
     ],
   ],
   [
     "an unknown key in a host",
     { "berth:hosts": [{ ...host, adress: "vm" }] },
-    ["berth:hosts[0].adress: is not a known key; use name, address, port, user, hostKey, publicAddress or labels"],
+    [
+      "berth:hosts[0].adress: is not a known key; use name, address, port, user, hostKey, publicAddress, memory, cpus or labels",
+    ],
   ],
   [
     "an unknown key in a choice between mappings",
@@ -100,6 +106,7 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
   [
     "ports out of range",
     {
+      ...placed,
       "berth:hosts": [
         { ...host, port: 0 },
         { ...host, name: "vm-2", address: "vm-2", port: 65536 },
@@ -148,12 +155,12 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
   ],
   [
     "two hosts at one address and port",
-    { "berth:hosts": [host, { ...host, name: "vm-2" }] },
+    { ...placed, "berth:hosts": [host, { ...host, name: "vm-2" }] },
     ['berth:hosts[1].address: is the address and port of another host, got "198.18.0.1:22"; every host is listed once'],
   ],
   [
     "the same mistake behind a refused entry",
-    { "berth:hosts": [{ name: "vm-0" }, host, { ...host, address: "vm-2" }] },
+    { ...placed, "berth:hosts": [{ name: "vm-0" }, host, { ...host, address: "vm-2" }] },
     [
       "berth:hosts[0].address: is missing; add it: Address that SSH dials, a name or an IP",
       'berth:hosts[2].name: is the name of another host, got "vm-1"; every host is listed once',
@@ -300,6 +307,89 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
     ],
   ],
   [
+    "operators that are no network",
+    { "berth:operators": ["198.18.0.0/33", "office", "198.18.0.1", "2001:db8::/32", "198.18.0.0/15/1"] },
+    ["198.18.0.0/33", "office", "198.18.0.0/15/1"].map(
+      (got, index) =>
+        `berth:operators[${[0, 1, 4][index]}]: is not an address or a network, got "${got}"; ` +
+        "write for example 198.18.7.1 or 198.18.0.0/15",
+    ),
+  ],
+  [
+    "hosts that are not there",
+    { "berth:services": { api: { host: "vm-2" }, postgres: { host: "vm-1" }, migrate: { host: "vm-1" } } },
+    [
+      'berth:services.api.host: is not a host of the stack, got "vm-2"; use vm-1',
+      "berth:services.migrate.host: does not apply to a job; remove it",
+    ],
+  ],
+  [
+    "volumes of which nobody says on which of several hosts they are, and one that is on two",
+    {
+      "berth:hosts": [host, { ...host, name: "vm-2", address: "198.18.0.2" }],
+      "berth:services": { api: { host: "vm-2" }, worker: { host: "vm-1" }, redis: { host: "vm-1" } },
+    },
+    [
+      "berth:services.postgres.host: is missing; its volume is on one of the hosts, write vm-1 or vm-2",
+      'berth:services.worker.host: is not the host of the volume "uploads", got "vm-1"; write vm-2, as api has it',
+    ],
+  ],
+  [
+    "limits above what the hosts have in sum, with the arithmetic",
+    {
+      "berth:hosts": [{ ...host, memory: "3 GB", cpus: 2 }],
+      "berth:services": { api: { resources: { reserveCpus: 0.5 } }, worker: { resources: { reserveCpus: 1 } } },
+    },
+    [
+      "berth:hosts: have fewer cores than what runs has reserved on them, got vm-1 2 cores for api 3 × 0.5 cores + " +
+        "worker 1 core = 2.5 cores; add cores or hosts, or reserve less",
+      "berth:hosts: have less memory than the limits of what runs on them, got vm-1 3 GB for api 3 × 512 MB + " +
+        "frontend 256 MB + worker 512 MB + postgres 1 GB + redis 512 MB = 3.75 GB; add memory or hosts, or lower " +
+        "limits and replicas",
+    ],
+  ],
+  [
+    "what is bound to one of several hosts and does not fit there",
+    {
+      "berth:hosts": [
+        { ...host, memory: "2 GB" },
+        { ...host, name: "vm-2", address: "198.18.0.2", memory: "8 GB" },
+      ],
+      "berth:services": {
+        api: { host: "vm-1" },
+        worker: { host: "vm-1" },
+        postgres: { host: "vm-1" },
+        redis: { host: "vm-2" },
+      },
+    },
+    [
+      "berth:hosts: have less memory than the limits of what runs on them, got vm-1 2 GB for api 3 × 512 MB + " +
+        "worker 512 MB + postgres 1 GB = 3 GB; add memory or hosts, or lower limits and replicas",
+    ],
+  ],
+  [
+    "a task that is larger than any host",
+    {
+      "berth:hosts": [
+        { ...host, cpus: 1, memory: "4 GB" },
+        { ...host, name: "vm-2", address: "198.18.0.2", cpus: 1.5, memory: "3 GB" },
+      ],
+      "berth:services": Object.fromEntries(
+        ["api", "worker", "postgres", "redis"].map((name) => [
+          name,
+          {
+            host: "vm-1",
+            ...(name === "postgres" && { resources: { memory: "1.5 GB" } }),
+            ...(name === "api" && { replicas: 1 }),
+          },
+        ]),
+      ),
+    },
+    [
+      "berth:hosts: have no room for a task of postgres, got 1.5 cores at most for 2 cores; use a larger host, or lower its limit",
+    ],
+  ],
+  [
     "a negative count and a rate of another form",
     {
       "berth:services": { api: { replicas: -1 } },
@@ -329,7 +419,7 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
     },
     [
       "berth:colour: is not a known key; use system, environment, domain, hosts, registry, images, services, limits, " +
-        "secretGenerations, acme, cloudflare, encryptNetworks or convergenceSlack",
+        "operators, secretGenerations, acme, cloudflare, encryptNetworks or convergenceSlack",
       "berth:hosts[0].hostKey: is missing; run `npm run berth -- host-key vm-1` and paste the line it prints",
       "berth:hosts[0].port: is out of range, got 99999; use a port from 1 to 65535",
       'berth:hosts[1].name: is the name of another host, got "vm-1"; every host is listed once',
@@ -362,6 +452,24 @@ describe("a stack file", () => {
     };
     assert.deepEqual(problemsOf(raw), [
       'berth:system: is not a system, got "palmystry"; use chat or palmistry, or add systems/palmystry/system.ts',
+    ]);
+  });
+
+  it("tells of a system that cannot be read together with everything else", () => {
+    const failure = "Cannot find module './menu.ts'";
+    const changes = { "berth:domain": undefined, "palmistry:OPENAI_API_KEY": undefined };
+    assert.deepEqual(problemsOf({ ...sampleRaw(changes), system: undefined, systemFailure: failure }), [
+      "berth:domain: is missing; add it: Domain that `${domain}` stands for in the system",
+      `system: cannot be read, got "${failure}" from systems/palmistry/system.ts; correct it, ` +
+        "`node systems/palmistry/system.ts` shows where",
+    ]);
+  });
+
+  it("refuses a system whose volumes another one could name too", () => {
+    const raw = { ...sampleRaw(), knownSystems: ["palm", "palmistry", "palmistry-eu", "palmist"] };
+    assert.deepEqual(problemsOf(raw), [
+      'berth:system: shares volume, service and network names with the system "palmistry-eu", got "palmistry": ' +
+        'palmistry-eu-data could be "eu-data" of palmistry or "data" of palmistry-eu; rename one of their folders',
     ]);
   });
 

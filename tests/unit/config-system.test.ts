@@ -23,7 +23,14 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
   [
     "an HTTP health check without a port",
     { "services.mail.health": { path: "/" } },
-    ['system.services.mail.health.path: needs a port, got "/" on a worker; give `command` instead'],
+    ['system.services.mail.health.path: needs a port, got "/" on a worker; give `port` too, or `command` instead'],
+  ],
+  [
+    "a health check's port that nothing is asked on",
+    { "services.mail.health": { command: ["ping"], port: 80 } },
+    [
+      "system.services.mail.health.port: is asked by no `path`, got 80; remove it, or give `path` instead of `command`",
+    ],
   ],
   [
     "a service without a memory limit",
@@ -68,8 +75,9 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
     "an unknown key",
     { "services.api.replica": 2 },
     [
-      "system.services.api.replica: is not a known key; use kind, port, image, command, env, secrets, networks, resources, " +
-        "user, readOnly, dependsOn, connections, secretsAsEnv, replicas, health, rollout, stopGracePeriod or volumes",
+      "system.services.api.replica: is not a known key; use kind, port, balance, image, command, env, secrets, networks, resources, " +
+        "user, readOnly, dependsOn, connections, secretsAsEnv, replicas, health, rollout, stopGracePeriod, volumes, tmpfs, " +
+        "files or capabilities",
     ],
   ],
   [
@@ -341,8 +349,9 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
       "services.api.colour": "blue",
     },
     [
-      "system.services.api.colour: is not a known key; use kind, port, image, command, env, secrets, networks, resources, " +
-        "user, readOnly, dependsOn, connections, secretsAsEnv, replicas, health, rollout, stopGracePeriod or volumes",
+      "system.services.api.colour: is not a known key; use kind, port, balance, image, command, env, secrets, networks, resources, " +
+        "user, readOnly, dependsOn, connections, secretsAsEnv, replicas, health, rollout, stopGracePeriod, volumes, tmpfs, " +
+        "files or capabilities",
       'system.services.api.dependsOn[0]: is not a service or store of the system, got "cache"; use migrate, mail, db or ' +
         "queue, or declare it",
       "system.services.api.health: is missing; add it: How a container is asked whether it works: `path` or `command`",

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import type { RunningService, Site } from "../../components/config/system.ts";
+import type { Site } from "../../components/config/edge.ts";
+import type { RunningService } from "../../components/config/service.ts";
 import { milliseconds } from "../../components/shared/duration.ts";
 import { bytes } from "../../components/shared/size.ts";
 import { sampleConfig } from "../support/sample-config.ts";

@@ -8,8 +8,9 @@ import { sampleConfig } from "../support/sample-config.ts";
 async function build(
   changes: Record<string, unknown> = {},
   use: (secrets: Secrets) => void = () => undefined,
+  system = sampleConfig().system,
 ): Promise<Recording<Secrets>> {
-  const config = sampleConfig(changes);
+  const config = { ...sampleConfig(changes), system };
   return record(async () => {
     const { docker } = await import("../../components/shared/providers.ts");
     const { Secrets } = await import("../../components/secrets/secrets.ts");
@@ -31,6 +32,19 @@ describe("Secrets", () => {
     const second = await build({ "berth:secretGenerations": '{"POSTGRES_PASSWORD":2}' });
     assert.deepEqual(second.get("secrets-POSTGRES_PASSWORD").inputs["keepers"], { generation: "2" });
     assert.deepEqual(second.get("secrets-REDIS_PASSWORD").inputs["keepers"], { generation: "1" });
+  });
+
+  it("generates hexadecimal digits where they are asked for", async () => {
+    const { system } = sampleConfig();
+    const secrets = await build({}, () => undefined, {
+      ...system,
+      secrets: { KEY: { kind: "generated", length: 64, characters: "hex" } },
+    });
+    const { length, overrideSpecial, special, upper, lower, numeric } = secrets.get("secrets-KEY").inputs;
+    assert.deepEqual(
+      { length, overrideSpecial, special, upper, lower, numeric },
+      { length: 64, overrideSpecial: "0123456789abcdef", special: true, upper: false, lower: false, numeric: false },
+    );
   });
 
   it("marks values of every kind as secret", async () => {

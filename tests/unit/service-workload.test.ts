@@ -54,6 +54,33 @@ describe("the swarm service of a workload", () => {
     ]);
   });
 
+  it("drops every capability but those that are named, and says nothing where none is", () => {
+    const container = (changed: Partial<Workload>) =>
+      (serviceArgs({ ...workload, ...changed }).taskSpec as { containerSpec: object }).containerSpec;
+    assert.deepEqual({ ...container({}), capDrops: ["ALL"] }, container({}));
+    assert.ok(!("capAdds" in container({})) && !("configs" in container({})));
+    assert.deepEqual(
+      { ...container({ capabilities: ["CHOWN"] }), capAdds: ["CAP_CHOWN"] },
+      {
+        ...container({ capabilities: ["CHOWN"] }),
+      },
+    );
+  });
+
+  it("puts configuration files where they are wanted", () => {
+    const files = [{ path: "/etc/app/app.yml", configId: "c1", configName: "app-app.yml-1" }];
+    const { containerSpec } = serviceArgs({ ...workload, files }).taskSpec as { containerSpec: { configs: unknown } };
+    assert.deepEqual(containerSpec.configs, [
+      { configId: "c1", configName: "app-app.yml-1", fileName: "/etc/app/app.yml" },
+    ]);
+  });
+
+  it("stays on a host only when it is bound to one", () => {
+    assert.ok(!("placement" in serviceArgs(workload).taskSpec));
+    const { placement } = serviceArgs({ ...workload, host: "vm-2" }).taskSpec as { placement: unknown };
+    assert.deepEqual(placement, { constraints: ["node.labels.berth.host == vm-2"] });
+  });
+
   it("writes durations as Docker reads them back", () => {
     const { containerSpec } = serviceArgs(workload).taskSpec as { containerSpec: { healthcheck: unknown } };
     assert.deepEqual(containerSpec.healthcheck, {
