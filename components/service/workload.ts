@@ -11,6 +11,8 @@ export interface SecretFile {
   readonly name: string;
   readonly secretId: pulumi.Input<string>;
   readonly secretName: pulumi.Input<string>;
+  /** @default 0o444 */
+  readonly mode?: number;
 }
 
 export interface Attachment {
@@ -25,9 +27,13 @@ export interface Workload {
   readonly name: string;
   /** Pinned image reference. */
   readonly image: string;
+  /** Replaces the image's entrypoint. @default - the image's own */
+  readonly entrypoint?: readonly string[];
   readonly args?: readonly string[];
   readonly env: Readonly<Record<string, pulumi.Input<string>>>;
   readonly secretFiles: readonly SecretFile[];
+  /** Files with secrets in them, which no variable names. @default - none */
+  readonly files?: readonly SecretFile[];
   readonly attachments: readonly Attachment[];
   readonly resources: Resources;
   readonly replicas: number;
@@ -65,6 +71,7 @@ export function serviceArgs(workload: Workload): Docker.ServiceArgs {
     taskSpec: {
       containerSpec: {
         image: workload.image,
+        commands: workload.entrypoint ? [...workload.entrypoint] : undefined,
         args: workload.args ? [...workload.args] : undefined,
         env: {
           ...workload.env,
@@ -92,13 +99,13 @@ export function serviceArgs(workload: Workload): Docker.ServiceArgs {
             tmpfsOptions: { sizeBytes: bytes(size), mode: 0o777 },
           })),
         ],
-        secrets: workload.secretFiles.map(({ name, secretId, secretName }) => ({
+        secrets: [...workload.secretFiles, ...(workload.files ?? [])].map(({ name, secretId, secretName, mode }) => ({
           secretId,
           secretName,
           fileName: name,
           fileUid: workload.user?.split(":")[0],
           fileGid: workload.user?.split(":")[1],
-          fileMode: 0o444,
+          fileMode: mode ?? 0o444,
         })),
       },
       resources: resourcesOf(workload.resources),
