@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { poolerName } from "../components/config/store-rules.ts";
 import type { SystemInput } from "../components/config/system.ts";
 import { OperatorError } from "./verb.ts";
 
@@ -13,9 +14,13 @@ export async function imageKeys(root: string, system: string): Promise<Record<st
     );
   }
   const { default: document } = (await import(pathToFileURL(path).href)) as { default: SystemInput };
-  const workloads = Object.entries({ ...document.services, ...document.data });
+  const services = Object.entries(document.services).map(([name, { image }]) => [name, image]);
+  const stores = Object.entries(document.data ?? {}).flatMap(([name, store]) => [
+    ...(store.kind === "managed" ? [] : [[name, store.image]]),
+    ...(store.kind === "postgres" && store.pooler ? [[poolerName(name), store.pooler.image ?? "pgbouncer"]] : []),
+  ]);
   return {
-    ...Object.fromEntries(workloads.map(([name, { image }]) => [name, image])),
+    ...(Object.fromEntries([...services, ...stores]) as Record<string, string>),
     edge: document.edge.image ?? "edge",
   };
 }

@@ -4,7 +4,8 @@ import type { Parts } from "./lenient.ts";
 import { show } from "./refusals.ts";
 import type { Resources } from "./resources.ts";
 import type { StackParts } from "./stack-rules.ts";
-import type { ServiceParts, StoreParts, SystemParts } from "./system-rules.ts";
+import { poolerName, type StoreParts } from "./store-rules.ts";
+import type { ServiceParts, SystemParts } from "./system-rules.ts";
 
 /* Does it fit? Asked of the system with the stack's sizes; a problem is named where its value was set last. */
 
@@ -13,16 +14,19 @@ export function capacityProblems(stack: StackParts, system: SystemParts): Proble
     ([section, name, spec]) => ({
       spec,
       override: stack.services?.[name] ?? {},
-      resources: { cpus: 1, ...spec.resources, ...stack.services?.[name]?.resources },
+      resources: { cpus: 1, ...resourcesOf(spec), ...stack.services?.[name]?.resources },
       places: { stack: `berth:services.${name}`, system: `system.${section}.${name}` },
     }),
   );
   return [
     ...sized.flatMap((thing) => reservationProblems(thing)),
-    ...sized.flatMap((thing) => redisProblems(thing)),
+    ...sized.flatMap((thing) => [...redisProblems(thing), ...bufferProblems(thing)]),
     ...connectionProblems(stack, system),
   ];
 }
+
+const resourcesOf = (spec: ServiceParts | StoreParts): Parts<Resources> =>
+  spec.kind === "managed" ? {} : (spec.resources ?? {});
 
 interface Sized {
   readonly spec: ServiceParts | StoreParts;
@@ -62,30 +66,41 @@ function redisProblems({ spec, resources: { memory }, override, places }: Sized)
   return [{ path: changed === undefined ? `${places.system}.maxmemory` : `${places.stack}.${changed}`, message }];
 }
 
+/** `shared_buffers` comes from the memory limit, unless the system sets it itself. */
+function bufferProblems({ spec, resources: { memory }, places }: Sized): Problem[] {
+  const buffers = spec.kind === "postgres" ? spec.settings?.shared_buffers : undefined;
+  const [, count, unit] = /^(\d+)(kB|MB|GB)$/.exec(buffers ?? "") ?? [];
+  if (!memory || count === undefined || unit === undefined) return [];
+  if (bytes(`${Number(count)} ${unit.toUpperCase() as "KB" | "MB" | "GB"}`) * 2 <= bytes(memory)) return [];
+  const message =
+    `leaves PostgreSQL no memory for its sessions, got ${show(buffers)} of a limit of ${show(memory)}; ` +
+    "write half of the limit or less, or remove it: a quarter is taken by itself";
+  return [{ path: `${places.system}.settings.shared_buffers`, message }];
+}
+
 /** Postgres keeps these for its superuser: `superuser_reserved_connections`. */
 const reservedForAdministration = 3;
 
 /** Counted for a rollout, when old and new tasks overlap. */
 function connectionProblems(stack: StackParts, system: SystemParts): Problem[] {
-  return entries("data", system.data).flatMap(([, store, spec]) => {
-    const demands = entries("services", system.services).flatMap(([, name, service]) => {
-      const perTask = service.connections?.[store] ?? 0;
-      const tasks = tasksDuringRollout(service, stack.services?.[name]?.replicas);
-      return perTask * tasks === 0 ? [] : [{ total: perTask * tasks, text: `${name} ${tasks} × ${perTask}` }];
-    });
-    const { field, own, reserved } = limitOf(spec);
-    const override = stack.services?.[store]?.[field];
-    const limit = override ?? own;
-    const total = demands.reduce((sum, demand) => sum + demand.total, reserved);
-    if (limit === undefined || total <= limit) return [];
-    const sum = [...demands.map(({ text }) => text), ...(reserved > 0 ? [`administration ${reserved}`] : [])].join(
-      " + ",
-    );
-    const message =
-      `is less than the tasks of a rollout may open, got ${limit} for ${sum} = ${total}; ` +
-      `write ${total} or more, or give services fewer replicas or smaller pools`;
-    return [{ path: `${override === undefined ? "system.data" : "berth:services"}.${store}.${field}`, message }];
-  });
+  return entries("data", system.data).flatMap(([, store, spec]) =>
+    limitsOf(store, spec).flatMap(({ target, field, own, demands: fixed }) => {
+      const demands = entries("services", system.services).flatMap(([, name, service]) => {
+        const perTask = service.connections?.[target] ?? 0;
+        const tasks = tasksDuringRollout(service, stack.services?.[name]?.replicas);
+        return perTask * tasks === 0 ? [] : [{ total: perTask * tasks, text: `${name} ${tasks} × ${perTask}` }];
+      });
+      const override = field === "pooler.maxClientConnections" ? undefined : stack.services?.[store]?.[field];
+      const limit = override ?? own;
+      const all = [...demands, ...fixed];
+      const total = all.reduce((sum, demand) => sum + demand.total, 0);
+      if (limit === undefined || total <= limit) return [];
+      const message =
+        `is less than the tasks of a rollout may open, got ${limit} for ${all.map(({ text }) => text).join(" + ")} = ` +
+        `${total}; write ${total} or more, or give services fewer replicas or smaller pools`;
+      return [{ path: `${override === undefined ? "system.data" : "berth:services"}.${store}.${field}`, message }];
+    }),
+  );
 }
 
 /** With start-first, old and new tasks run side by side. */
@@ -97,13 +112,46 @@ function tasksDuringRollout(service: ServiceParts, override: number | undefined)
   return replicas + (parallelism === 0 ? replicas : Math.min(parallelism, replicas));
 }
 
-interface Limit {
-  readonly field: "maxclients" | "maxConnections";
-  readonly own: number | undefined;
-  readonly reserved: number;
+interface Demand {
+  readonly total: number;
+  readonly text: string;
 }
 
-function limitOf(store: StoreParts): Limit {
-  if (store.kind === "redis") return { field: "maxclients", own: store.maxclients, reserved: 0 };
-  return { field: "maxConnections", own: store.maxConnections, reserved: reservedForAdministration };
+/** How many connections something takes, under the name by which services reach it. */
+interface Limit {
+  readonly target: string;
+  readonly field: "maxclients" | "maxConnections" | "pooler.maxClientConnections";
+  readonly own: number | undefined;
+  /** What is taken before any service asks. */
+  readonly demands: readonly Demand[];
+}
+
+function limitsOf(name: string, store: StoreParts): Limit[] {
+  switch (store.kind) {
+    case "redis":
+      return [{ target: name, field: "maxclients", own: store.maxclients, demands: [] }];
+    case "managed":
+      return [{ target: name, field: "maxConnections", own: store.maxConnections, demands: [] }];
+    case "postgres": {
+      const administration = { total: reservedForAdministration, text: `administration ${reservedForAdministration}` };
+      const demands = [...poolerDemand(store), administration];
+      const server: Limit = { target: name, field: "maxConnections", own: store.maxConnections, demands };
+      if (!store.pooler) return [server];
+      const own = store.pooler.maxClientConnections;
+      return [server, { target: poolerName(name), field: "pooler.maxClientConnections", own, demands: [] }];
+    }
+    default:
+      return [];
+  }
+}
+
+/** PgBouncer keeps a pool for each role in each database. */
+function poolerDemand({ pooler, databases }: Extract<StoreParts, { kind: "postgres" }>): Demand[] {
+  const size = pooler?.poolSize;
+  if (size === undefined) return [];
+  const pools = Object.values(databases ?? {}).reduce(
+    (sum, { access }) => sum + 1 + Object.keys(access ?? {}).length,
+    0,
+  );
+  return [{ total: pools * size, text: `pooler ${pools} × ${size}` }];
 }

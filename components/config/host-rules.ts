@@ -4,7 +4,8 @@ import type { Parts } from "./lenient.ts";
 import { list, show } from "./refusals.ts";
 import type { Resources } from "./resources.ts";
 import type { StackParts } from "./stack-rules.ts";
-import type { ServiceParts, StoreParts, SystemParts } from "./system-rules.ts";
+import { poolerName, type StoreParts } from "./store-rules.ts";
+import type { SystemParts } from "./system-rules.ts";
 
 /* Where a stack puts what it runs, and whether its hosts have room for that. */
 
@@ -28,21 +29,37 @@ export function hostRules(stack: StackParts, system: SystemParts): Finding[] {
 }
 
 function loadsOf(stack: StackParts, system: SystemParts): Load[] {
-  const load = (name: string, spec: ServiceParts | StoreParts, tasks: number, volumes: readonly string[]): Load => ({
+  const load = (
+    name: string,
+    tasks: number,
+    resources: Parts<Resources> | undefined,
+    volumes: string[] = [],
+  ): Load => ({
     name,
     tasks,
     volumes,
-    resources: { cpus: 1, ...spec.resources, ...stack.services?.[name]?.resources },
+    resources: { cpus: 1, ...resources, ...stack.services?.[name]?.resources },
     host: stack.services?.[name]?.host,
   });
   const services = Object.entries(system.services ?? {}).flatMap(([name, service]) => {
     // A job has ended before what depends on it starts.
     if (service.kind === "job") return [];
     const tasks = stack.services?.[name]?.replicas ?? service.replicas ?? 1;
-    return [load(name, service, tasks, Object.keys(service.volumes ?? {}))];
+    return [load(name, tasks, service.resources, Object.keys(service.volumes ?? {}))];
   });
-  const stores = Object.entries(system.data ?? {}).map(([name, store]) => load(name, store, 1, [name]));
+  const stores = Object.entries(system.data ?? {}).flatMap(([name, store]) =>
+    store.kind === "managed"
+      ? []
+      : [load(name, 1, store.resources, [name]), ...poolers(name, store, stack.services?.[name]?.host)],
+  );
   return [...services, ...stores];
+}
+
+/** A pooler runs beside its store. */
+function poolers(name: string, store: StoreParts, host: string | undefined): Load[] {
+  if (store.kind !== "postgres" || !store.pooler) return [];
+  const resources = { cpus: 1, ...store.pooler.resources };
+  return [{ name: poolerName(name), tasks: 1, volumes: [], resources, host }];
 }
 
 function placementRules(hosts: readonly HostParts[], loads: readonly Load[]): Finding[] {

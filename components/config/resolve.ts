@@ -54,16 +54,20 @@ function resizeService(
 }
 
 function resizeStore(store: Store, override: Stack["services"][string] | undefined): Store {
-  const resources = { ...store.resources, ...override?.resources };
-  if (store.kind === "postgres") {
-    return { ...store, resources, maxConnections: override?.maxConnections ?? store.maxConnections };
+  if (store.kind === "managed") return { ...store, maxConnections: override?.maxConnections ?? store.maxConnections };
+  const sized = { ...store, resources: { ...store.resources, ...override?.resources } };
+  switch (sized.kind) {
+    case "postgres":
+      return { ...sized, maxConnections: override?.maxConnections ?? sized.maxConnections };
+    case "redis":
+      return {
+        ...sized,
+        maxmemory: override?.maxmemory ?? sized.maxmemory,
+        maxclients: override?.maxclients ?? sized.maxclients,
+      };
+    default:
+      return sized;
   }
-  return {
-    ...store,
-    resources,
-    maxmemory: override?.maxmemory ?? store.maxmemory,
-    maxclients: override?.maxclients ?? store.maxclients,
-  };
 }
 
 function mapValues<T, U>(record: Readonly<Record<string, T>>, change: (value: T, key: string) => U): Record<string, U> {

@@ -59,6 +59,16 @@ export const headerName = z.string().regex(/^[A-Za-z0-9-]+$/, {
 export const rate = z.string().regex(/^[1-9]\d* r\/(s|m)$/, {
   error: refuse("is not a rate", 'write for example "10 r/s" or "100 r/m"'),
 });
+/** Never root: by number, for a name means what the image says. */
+export const numericUser = z
+  .string()
+  .regex(/^[1-9]\d*:[1-9]\d*$/, {
+    error: refuse("is not a numeric user and group", 'write for example "1000:1000"; root is refused'),
+  })
+  .meta({ title: "user and group" });
+export const pem = z.string().regex(/^-----BEGIN CERTIFICATE-----\n[^]+\n-----END CERTIFICATE-----\s*$/, {
+  error: refuse("is not a certificate", "paste it from BEGIN CERTIFICATE to END CERTIFICATE, lines kept with `|`"),
+});
 /** An address, or a network of them in CIDR notation. */
 export const addressRange = z.string().refine(isAddressRange, {
   error: refuse("is not an address or a network", "write for example 198.18.7.1 or 198.18.0.0/15"),

@@ -1,7 +1,6 @@
 import { z } from "zod";
-import { refuse } from "./refusals.ts";
 import { resources } from "./resources.ts";
-import { absolutePath, duration, envName, imageKey, label, port, size } from "./scalars.ts";
+import { absolutePath, duration, envName, imageKey, label, numericUser, port, size } from "./scalars.ts";
 
 /* The services of a system: what runs, and how it is watched, replaced and confined. */
 
@@ -43,13 +42,7 @@ const serviceFields = {
     .describe("Secrets mounted as /run/secrets/NAME, with NAME_FILE naming the file in the environment"),
   networks: z.array(label).min(1).describe("Network tiers the service joins"),
   resources,
-  user: z
-    .string()
-    .regex(/^[1-9]\d*:[1-9]\d*$/, {
-      error: refuse("is not a numeric user and group", 'write for example "1000:1000"; root is refused'),
-    })
-    .default("1000:1000")
-    .describe("User and group the container runs as, numeric"),
+  user: numericUser.default("1000:1000").describe("User and group the container runs as, numeric"),
   readOnly: z.boolean().default(true).describe("Root file system is read-only; /tmp is a small tmpfs"),
   dependsOn: z
     .array(label)

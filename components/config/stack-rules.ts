@@ -146,8 +146,13 @@ function usedImages(document: unknown): string[] {
     Object.values((at(document, [section]) as Record<string, unknown> | undefined) ?? {}),
   );
   const edge = at(document, ["edge", "image"]) ?? "edge";
-  const keys = [...things.map((thing) => at(thing, ["image"])), edge];
+  const keys = [...things.flatMap((thing) => [at(thing, ["image"]), poolerImage(thing)]), edge];
   return [...new Set(keys.filter((key) => typeof key === "string"))];
+}
+
+function poolerImage(thing: unknown): unknown {
+  const pooler = at(thing, ["pooler"]);
+  return pooler === undefined ? undefined : (at(pooler, ["image"]) ?? "pgbouncer");
 }
 
 const applies: Readonly<Record<Service["kind"] | Store["kind"], readonly string[]>> = {
@@ -156,6 +161,10 @@ const applies: Readonly<Record<Service["kind"] | Store["kind"], readonly string[
   job: ["resources", "env"],
   postgres: ["resources", "maxConnections", "host"],
   redis: ["resources", "maxmemory", "maxclients", "host"],
+  rabbitmq: ["resources", "host"],
+  mongodb: ["resources", "host"],
+  clickhouse: ["resources", "host"],
+  managed: ["maxConnections"],
 };
 
 function overrideRules(stack: StackParts, system: SystemParts, document: unknown): Finding[] {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { imageRefPattern } from "../shared/image-ref.ts";
 import { refuse, show } from "./refusals.ts";
-import { addressRange, duration, envName, imageKey, label, port, rate, size } from "./scalars.ts";
+import { addressRange, duration, envName, imageKey, label, pem, port, rate, size } from "./scalars.ts";
 
 /*
  * Where, how big, which version: the vocabulary of `Pulumi.<stack>.yaml`. Data only.
@@ -66,10 +66,6 @@ export const override = z.strictObject({
 export const limitOverride = z.strictObject({
   rate: rate.optional().describe("Requests per client address"),
   burst: z.int().min(0).optional().describe("Requests above the rate that are served without delay"),
-});
-
-const pem = z.string().regex(/^-----BEGIN CERTIFICATE-----\n[^]+\n-----END CERTIFICATE-----\s*$/, {
-  error: refuse("is not a certificate", "paste it from BEGIN CERTIFICATE to END CERTIFICATE, lines kept with `|`"),
 });
 
 export const acme = z.strictObject({

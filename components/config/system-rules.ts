@@ -2,7 +2,7 @@ import { keysAt, type Finding, type Path } from "./findings.ts";
 import type { Parts } from "./lenient.ts";
 import { list, show } from "./refusals.ts";
 import type { Service } from "./service.ts";
-import type { Store } from "./store.ts";
+import { connectable, storeRules } from "./store-rules.ts";
 import type { System } from "./system.ts";
 
 /*
@@ -12,12 +12,13 @@ import type { System } from "./system.ts";
 
 export type SystemParts = Parts<System>;
 export type ServiceParts = Parts<Service>;
-export type StoreParts = Parts<Store>;
 
 export function systemRules(system: SystemParts, document: unknown): Finding[] {
+  const data = keysAt(document, ["data"]);
   const names: Names = {
     services: keysAt(document, ["services"]),
-    data: keysAt(document, ["data"]),
+    data,
+    connectable: connectable(system.data, data),
     networks: keysAt(document, ["networks"]),
     secrets: keysAt(document, ["secrets"]),
     limits: keysAt(document, ["edge", "limits"]),
@@ -34,6 +35,7 @@ export function systemRules(system: SystemParts, document: unknown): Finding[] {
 interface Names {
   readonly services: readonly string[];
   readonly data: readonly string[];
+  readonly connectable: readonly string[];
   readonly networks: readonly string[];
   readonly secrets: readonly string[];
   readonly limits: readonly string[];
@@ -63,7 +65,7 @@ function serviceRules(path: Path, name: string, service: ServiceParts, names: Na
     ...unknownNames([...path, "secrets"], service.secrets, names.secrets, "a secret"),
     ...unknownNames([...path, "secretsAsEnv"], asEnv(service), names.secrets, "a secret"),
     ...Object.keys(service.connections ?? {}).flatMap((store) =>
-      unknownName([...path, "connections", store], store, names.data, "a store"),
+      unknownName([...path, "connections", store], store, names.connectable, "a store"),
     ),
     ...dependencyRules([...path, "dependsOn"], name, service, names),
     ...variableRules(path, service),
@@ -146,19 +148,6 @@ function* findCircles(edges: ReadonlyMap<string, readonly string[]>): Generator<
       }
     }
   }
-}
-
-function storeRules(system: SystemParts, names: Names): Finding[] {
-  return Object.entries(system.data ?? {}).flatMap(([name, store]) => [
-    ...unknownNames(["data", name, "networks"], store.networks, names.networks, "a network"),
-    ...passwordRules(["data", name, "passwordSecret"], store.passwordSecret, system, names),
-  ]);
-}
-
-function passwordRules(path: Path, secret: string | undefined, system: SystemParts, names: Names): Finding[] {
-  const kind = secret === undefined ? undefined : system.secrets?.[secret]?.kind;
-  if (kind === undefined || kind === "generated") return unknownName(path, secret, names.secrets, "a secret");
-  return [{ path, message: `is not a generated secret, got ${show(secret)} (${kind}); declare one of kind generated` }];
 }
 
 /** Names of other secrets in a template, in order. */

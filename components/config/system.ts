@@ -24,10 +24,17 @@ export const systemSchema = z.strictObject({
   edge: edge.describe("What is reachable from outside"),
 });
 
-export type SystemInput = z.input<typeof systemSchema>;
+/** What a system file exports; parts of it may be constants that several services share. */
+export type SystemInput = Frozen<z.input<typeof systemSchema>>;
 export type System = z.output<typeof systemSchema>;
 
 /** Declares a system with full type checking; validation happens when a stack loads it. */
 export function defineSystem(system: SystemInput): SystemInput {
   return system;
 }
+
+type Frozen<T> = T extends readonly (infer Item)[]
+  ? readonly Frozen<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T]: Frozen<T[Key]> }
+    : T;

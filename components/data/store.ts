@@ -1,70 +1,99 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { Store as StoreSpec } from "../config/store.ts";
-import type { Duration } from "../shared/duration.ts";
+import { poolerName } from "../config/store-rules.ts";
+import type { HostedStore, PostgresStore } from "../config/store.ts";
+import type { Resources } from "../config/resources.ts";
 import { docker } from "../shared/providers.ts";
-import type { Size } from "../shared/size.ts";
+import { allReady, type Ready } from "../shared/ready.ts";
 import { Service, type Platform } from "../service/service.ts";
 import type { Attachment, SecretFile } from "../service/workload.ts";
+import { clickhouseServer } from "./clickhouse.ts";
+import { mongodbServer } from "./mongodb.ts";
+import { pgbouncerServer } from "./pgbouncer.ts";
 import { postgresServer } from "./postgres.ts";
-import type { Ready } from "../shared/ready.ts";
+import { rabbitmqServer } from "./rabbitmq.ts";
 import { redisServer } from "./redis.ts";
-
-/** What one kind of server needs beyond what all stores share. */
-export interface StoreServer {
-  readonly args: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
-  readonly dataDirectory: string;
-  readonly tmpfs: Readonly<Record<string, Size>>;
-  readonly health: readonly string[];
-  readonly stopSignal: string;
-  readonly stopGracePeriod: Duration;
-}
+import { type RenderedFile, type StoreServer } from "./server.ts";
 
 export interface StoreArgs {
-  readonly spec: StoreSpec;
-  /** Physical name of service and volume. */
-  readonly physicalName: string;
-  /** Pinned image reference. */
-  readonly image: string;
-  readonly attachments: readonly Attachment[];
-  readonly password: SecretFile;
+  readonly spec: HostedStore;
+  /** Name outside of Pulumi for a name within the system. */
+  readonly physicalName: (name: string) => string;
+  /** Pinned image reference by key. */
+  readonly image: (key: string) => string;
+  readonly attachments: (alias: string) => readonly Attachment[];
+  readonly secrets: StoreSecrets;
   readonly platform: Platform;
+  /** Name of the host that it is bound to. @default - any host */
+  readonly host?: string;
+}
+
+/** Secrets of the system, by name. */
+export interface StoreSecrets {
+  file(name: string): Omit<SecretFile, "name" | "mode">;
+  value(name: string): pulumi.Output<string>;
 }
 
 /**
- * A hosted data store: one server on a named volume, never on a public port.
+ * A hosted data store: one server on a named volume, never on a public port; where the system asks for it, a pooler in
+ * front.
  *
- * Creates: one `docker.Volume`, one `Service` that stops before it starts, since two servers must not share a data
- * directory. Stateful: yes; outside the local environment the volume is protected and survives its own removal from
- * the program.
+ * Creates: one `docker.Volume`, a `docker.Secret` for each file with credentials, one `Service` that stops before it
+ * starts, since two servers must not share a data directory; for a pooler a second `Service`. Stateful: yes; outside
+ * the local environment the volume is protected and survives its own removal from the program.
  */
 export class Store extends pulumi.ComponentResource {
-  readonly service: string;
-  readonly image: string;
+  /** What runs, by name within the system. */
+  readonly running: Readonly<Record<string, { readonly service: string; readonly image: string }>>;
   /** What dependants wait for. */
   readonly ready: Ready;
 
   constructor(name: string, args: StoreArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("berth:data:Store", name, { kind: args.spec.kind, image: args.image }, opts);
     const { spec, platform } = args;
+    super("berth:data:Store", name, { kind: spec.kind, image: args.image(spec.image) }, opts);
     const server = serverOf(spec);
 
     const volume = new docker.Volume(
       `${name}-volume`,
-      { name: args.physicalName },
+      { name: args.physicalName(name) },
       { parent: this, provider: platform.provider, protect: platform.protect, retainOnDelete: platform.protect },
     );
-    const workload = new Service(
+    const main = this.#run(name, args, server, spec, [volume]);
+    const pooler =
+      spec.kind === "postgres" && spec.pooler ? this.#pool(name, args, spec, spec.pooler, main) : undefined;
+    this.running = {
+      [name]: { service: main.service, image: main.image },
+      ...(pooler && { [poolerName(name)]: { service: pooler.service, image: pooler.image } }),
+    };
+    this.ready = allReady([main.ready, ...(pooler ? [pooler.ready] : [])]);
+
+    this.registerOutputs({ running: this.running });
+  }
+
+  #run(
+    name: string,
+    args: StoreArgs,
+    server: StoreServer,
+    spec: { readonly image: string; readonly resources: Resources; readonly user: string },
+    dependsOn: pulumi.Input<pulumi.Resource[]>,
+  ): Service {
+    const { platform, secrets } = args;
+    const volumes = server.dataDirectory === undefined ? {} : { [args.physicalName(name)]: server.dataDirectory };
+    return new Service(
       name,
       {
         platform,
         workload: {
-          name: args.physicalName,
-          image: args.image,
+          name: args.physicalName(name),
+          image: args.image(spec.image),
+          entrypoint: server.entrypoint,
           args: server.args,
           env: server.env,
-          secretFiles: [args.password],
-          attachments: args.attachments,
+          secretFiles: [],
+          files: [
+            ...server.secrets.map((secret) => ({ name: secret, ...secrets.file(secret), mode: 0o400 })),
+            ...server.files.map((file) => this.#file(name, file, secrets, platform)),
+          ],
+          attachments: args.attachments(name),
           resources: spec.resources,
           replicas: 1,
           health: {
@@ -74,29 +103,63 @@ export class Store extends pulumi.ComponentResource {
             retries: 5,
             startPeriod: "60 seconds",
           },
-          rollout: { order: "stop-first", parallelism: 1, monitor: "2 seconds" },
+          rollout: {
+            order: server.dataDirectory === undefined ? "start-first" : "stop-first",
+            parallelism: 1,
+            monitor: "2 seconds",
+          },
           stopGracePeriod: server.stopGracePeriod,
           stopSignal: server.stopSignal,
+          user: spec.user,
           readOnly: true,
-          volumes: { [args.physicalName]: server.dataDirectory },
+          volumes,
           tmpfs: server.tmpfs,
+          host: args.host,
         },
       },
-      { parent: this, dependsOn: [volume] },
+      { parent: this, dependsOn },
     );
-    this.service = workload.service;
-    this.image = workload.image;
-    this.ready = workload.ready;
+  }
 
-    this.registerOutputs({ service: this.service, image: this.image });
+  /** A file for the server alone. Docker's name for it is Pulumi's, so that it can be replaced like a secret. */
+  #file(
+    name: string,
+    { name: file, from, render }: RenderedFile,
+    secrets: StoreSecrets,
+    platform: Platform,
+  ): SecretFile {
+    const values = pulumi.all(Object.fromEntries(from.map((secret) => [secret, secrets.value(secret)])));
+    const secret = new docker.Secret(
+      `${name}-${file.replaceAll(".", "-")}`,
+      { data: pulumi.secret(values.apply((plain) => Buffer.from(render(plain)).toString("base64"))) },
+      { parent: this, provider: platform.provider },
+    );
+    return { name: file, secretId: secret.id, secretName: secret.name, mode: 0o400 };
+  }
+
+  #pool(
+    name: string,
+    args: StoreArgs,
+    spec: PostgresStore,
+    pooler: NonNullable<PostgresStore["pooler"]>,
+    main: Service,
+  ): Service {
+    const server = pgbouncerServer({ ...spec, pooler }, name);
+    return this.#run(poolerName(name), args, server, { ...pooler, user: spec.user }, main.ready);
   }
 }
 
-function serverOf(spec: StoreSpec): StoreServer {
+function serverOf(spec: HostedStore): StoreServer {
   switch (spec.kind) {
     case "postgres":
       return postgresServer(spec);
     case "redis":
       return redisServer(spec);
+    case "rabbitmq":
+      return rabbitmqServer(spec);
+    case "mongodb":
+      return mongodbServer(spec);
+    case "clickhouse":
+      return clickhouseServer(spec);
   }
 }

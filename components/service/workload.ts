@@ -12,6 +12,8 @@ export interface SecretFile {
   readonly name: string;
   readonly secretId: pulumi.Input<string>;
   readonly secretName: pulumi.Input<string>;
+  /** @default 0o444 */
+  readonly mode?: number;
 }
 
 /** A configuration file at its path in the container. */
@@ -33,9 +35,13 @@ export interface Workload {
   readonly name: string;
   /** Pinned image reference. */
   readonly image: string;
+  /** Replaces the image's entrypoint. @default - the image's own */
+  readonly entrypoint?: readonly string[];
   readonly args?: readonly string[];
   readonly env: Readonly<Record<string, pulumi.Input<string>>>;
   readonly secretFiles: readonly SecretFile[];
+  /** Files with secrets in them, which no variable names. @default - none */
+  readonly files?: readonly SecretFile[];
   readonly attachments: readonly Attachment[];
   readonly resources: Resources;
   readonly replicas: number;
@@ -54,8 +60,8 @@ export interface Workload {
   readonly volumes: Readonly<Record<string, string>>;
   /** Sizes of in-memory file systems by path. */
   readonly tmpfs: Readonly<Record<string, Size>>;
-  /** @default - none */
-  readonly files?: readonly ConfigFile[];
+  /** Configuration files. @default - none */
+  readonly configs?: readonly ConfigFile[];
   /** Linux capabilities that are kept, without their `CAP_`. @default - none */
   readonly capabilities?: readonly string[];
   /** Name of the host that it is bound to. @default - any host */
@@ -74,12 +80,13 @@ export const specLabel = "berth.spec";
  * provider sends nothing as "kill at once".
  */
 export function serviceArgs(workload: Workload): Docker.ServiceArgs {
-  const { files = [], capabilities = [], host } = workload;
+  const { configs = [], capabilities = [], host } = workload;
   const args = {
     name: workload.name,
     taskSpec: {
       containerSpec: {
         image: workload.image,
+        commands: workload.entrypoint ? [...workload.entrypoint] : undefined,
         args: workload.args ? [...workload.args] : undefined,
         env: {
           ...workload.env,
@@ -108,16 +115,16 @@ export function serviceArgs(workload: Workload): Docker.ServiceArgs {
             tmpfsOptions: { sizeBytes: bytes(size), mode: 0o777 },
           })),
         ],
-        secrets: workload.secretFiles.map(({ name, secretId, secretName }) => ({
+        secrets: [...workload.secretFiles, ...(workload.files ?? [])].map(({ name, secretId, secretName, mode }) => ({
           secretId,
           secretName,
           fileName: name,
           fileUid: workload.user?.split(":")[0],
           fileGid: workload.user?.split(":")[1],
-          fileMode: 0o444,
+          fileMode: mode ?? 0o444,
         })),
-        ...(files.length > 0 && {
-          configs: files.map(({ path, configId, configName }) => ({ configId, configName, fileName: path })),
+        ...(configs.length > 0 && {
+          configs: configs.map(({ path, configId, configName }) => ({ configId, configName, fileName: path })),
         }),
       },
       resources: resourcesOf(workload.resources),

@@ -9,11 +9,7 @@ import { docker } from "../shared/providers.ts";
  * The configuration files of a service as swarm configs. A changed text makes a new config under a new name; the old
  * one is removed after the rollout, as with secrets, because until then the swarm may go back to it.
  */
-export function createFiles(
-  name: string,
-  files: RunningService["files"],
-  platform: Platform,
-): ConfigFile[] {
+export function createFiles(name: string, files: RunningService["files"], platform: Platform): ConfigFile[] {
   return Object.entries(files).map(([path, text]) => {
     const config = new docker.ServiceConfig(
       fileName(name, path),

@@ -1,7 +1,9 @@
+import { createHash } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import type * as Command from "@pulumi/command";
 import type { Config } from "../config/load.ts";
 import type { HealthCheck, JobService, RunningService } from "../config/service.ts";
+import { Managed } from "../data/managed.ts";
 import { Store } from "../data/store.ts";
 import type { Networks } from "../network/networks.ts";
 import type { Secrets } from "../secrets/secrets.ts";
@@ -37,7 +39,7 @@ export function createWorkloads(args: WorkloadsArgs, opts: pulumi.ComponentResou
   const { services, data } = config.system;
   createVolumes(args);
 
-  const running: Record<string, Service | Store> = {};
+  const running: Record<string, Workloads["running"][string]> = {};
   const ready: Record<string, Ready> = {};
   const order = dependencyOrder({
     ...Object.fromEntries(Object.keys(data).map((name) => [name, []])),
@@ -51,21 +53,16 @@ export function createWorkloads(args: WorkloadsArgs, opts: pulumi.ComponentResou
       ready[name] = createJob(name, service, args, options).ready;
     } else {
       const workload = service ? createService(name, service, args, options) : createStore(name, args, options);
-      running[name] = workload;
+      Object.assign(running, workload.running);
       ready[name] = workload.ready;
     }
   }
-  return {
-    running: Object.fromEntries(
-      Object.entries(running).map(([name, { service, image }]) => [name, { service, image }]),
-    ),
-    ready: allReady(Object.values(ready)),
-  };
+  return { running, ready: allReady(Object.values(ready)) };
 }
 
 function createService(name: string, spec: RunningService, args: WorkloadsArgs, opts: pulumi.ComponentResourceOptions) {
   const { config, secrets, platform } = args;
-  return new Service(
+  const { service, image, ready } = new Service(
     name,
     {
       platform,
@@ -87,31 +84,47 @@ function createService(name: string, spec: RunningService, args: WorkloadsArgs, 
           Object.entries(spec.volumes).map(([volume, path]) => [physicalName(config.system.name, volume), path]),
         ),
         tmpfs: { ...(spec.readOnly && { "/tmp": "64 MB" as const }), ...spec.tmpfs },
-        files: createFiles(name, spec.files, platform),
+        configs: createFiles(name, spec.files, platform),
         capabilities: spec.capabilities,
         host: config.placement[name],
       },
     },
     opts,
   );
+  return { running: { [name]: { service, image } }, ready };
 }
 
-function createStore(name: string, args: WorkloadsArgs, opts: pulumi.ComponentResourceOptions): Store {
-  const { config, secrets, platform } = args;
+function createStore(
+  name: string,
+  args: WorkloadsArgs,
+  opts: pulumi.ComponentResourceOptions,
+): Pick<Store, "running" | "ready"> {
+  const { config, networks, secrets, platform } = args;
   const spec = config.system.data[name];
   if (!spec) throw new Error(`no store "${name}"`);
-  return new Store(
-    name,
-    {
-      spec,
-      platform,
-      physicalName: physicalName(config.system.name, name),
-      image: pin(config, spec.image),
-      attachments: attachments(name, spec.networks, args.networks),
-      password: secretFile(spec.passwordSecret, secrets),
-    },
-    opts,
-  );
+  if (spec.kind === "managed") {
+    const url = secrets.value(spec.urlSecret);
+    return {
+      running: {},
+      ready: new Managed(name, { spec, url, release: pinsOf(config), ...args.manager }, opts).ready,
+    };
+  }
+  const store = {
+    spec,
+    platform,
+    secrets,
+    physicalName: (thing: string) => physicalName(config.system.name, thing),
+    image: (key: string) => pin(config, key),
+    attachments: (alias: string) => attachments(alias, spec.networks, networks),
+    host: config.placement[name],
+  };
+  return new Store(name, store, opts);
+}
+
+/** Short for everything that is pinned. */
+function pinsOf({ images }: Config): string {
+  const refs = Object.entries(images).map(([key, { ref }]) => `${key} ${ref}`);
+  return createHash("sha256").update(refs.toSorted().join("\n")).digest("hex").slice(0, 16);
 }
 
 function createJob(name: string, spec: JobService, args: WorkloadsArgs, opts: pulumi.ComponentResourceOptions): Job {

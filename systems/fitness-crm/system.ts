@@ -66,7 +66,7 @@ export default defineSystem({
       health: { path: "/api/health", interval: "1 second" },
       dependsOn: ["migrate", "postgres", "sessions", "cache"],
       // One process with its pool and overflow.
-      connections: { postgres: 20 },
+      connections: { "postgres-pooler": 20 },
     },
     frontend: {
       kind: "web",
@@ -94,7 +94,7 @@ export default defineSystem({
       },
       maxConnections: 100,
       // Queries that take longer than their goal of 50 ms are logged.
-      settings: { shared_preload_libraries: "pg_stat_statements", log_min_duration_statement: "50" },
+      settings: { log_min_duration_statement: "50" },
       pooler: { resources: { memory: "128 MB" }, poolSize: 40, maxClientConnections: 500 },
     },
     sessions: {

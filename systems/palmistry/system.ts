@@ -114,9 +114,8 @@ export default defineSystem({
     postgres: {
       kind: "postgres",
       image: "postgres",
-      database: "palmistry",
-      user: "palmistry",
-      passwordSecret: "POSTGRES_PASSWORD",
+      roles: { palmistry: { passwordSecret: "POSTGRES_PASSWORD" } },
+      databases: { palmistry: { owner: "palmistry" } },
       networks: ["data"],
       resources: { memory: "1 GB", cpus: 2 },
       maxConnections: 500,

@@ -91,7 +91,7 @@ export default defineSystem({
       rollout: { parallelism: 1 },
       dependsOn: ["migrate", "postgres", "redis"],
       // Four processes, each with its pool and overflow, and as many with 100 connections to Redis.
-      connections: { postgres: 200, redis: 400 },
+      connections: { "postgres-pooler": 200, redis: 400 },
     },
     frontend: {
       ...hardened,
@@ -130,7 +130,6 @@ export default defineSystem({
       maxConnections: 200,
       // Sizes of memory follow from its limit: a quarter shared, three quarters as cache.
       settings: {
-        shared_preload_libraries: "pg_stat_statements",
         work_mem: "64MB",
         wal_buffers: "16MB",
         checkpoint_completion_target: "0.9",

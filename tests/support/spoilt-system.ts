@@ -35,9 +35,8 @@ function shop(): Tree {
       db: {
         kind: "postgres",
         image: "db",
-        database: "shop",
-        user: "shop",
-        passwordSecret: "DB_PASSWORD",
+        roles: { shop: { passwordSecret: "DB_PASSWORD" } },
+        databases: { shop: { owner: "shop" } },
         networks: ["data"],
         resources,
       },

@@ -28,9 +28,7 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
   [
     "a health check's port that nothing is asked on",
     { "services.mail.health": { command: ["ping"], port: 80 } },
-    [
-      "system.services.mail.health.port: is asked by no `path`, got 80; remove it, or give `path` instead of `command`",
-    ],
+    ["system.services.mail.health.port: is asked by no `path`, got 80; remove it, or give `path` instead of `command`"],
   ],
   [
     "a service without a memory limit",
@@ -93,7 +91,11 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
     { "services.api.kind": "site" },
     ['system.services.api.kind: is not one of the choices, got "site"; write web, worker or job'],
   ],
-  ["no kind", { "data.db.kind": undefined }, ["system.data.db.kind: is missing; write postgres or redis"]],
+  [
+    "no kind",
+    { "data.db.kind": undefined },
+    ["system.data.db.kind: is missing; write postgres, redis, rabbitmq, mongodb, clickhouse or managed"],
+  ],
   [
     "a port out of range",
     { "services.api.port": 70000 },
@@ -198,9 +200,9 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
   ],
   [
     "a password that berth does not generate",
-    { "data.db.passwordSecret": "KEY", "data.queue.passwordSecret": "NONE" },
+    { "data.db.roles.shop.passwordSecret": "KEY", "data.queue.passwordSecret": "NONE" },
     [
-      'system.data.db.passwordSecret: is not a generated secret, got "KEY" (supplied); declare one of kind generated',
+      'system.data.db.roles.shop.passwordSecret: is not a generated secret, got "KEY" (supplied); declare one of kind generated',
       'system.data.queue.passwordSecret: is not a secret of the system, got "NONE"; use KEY, DB_PASSWORD, QUEUE_PASSWORD or ' +
         "DB_URL, or declare it",
     ],

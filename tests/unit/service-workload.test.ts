@@ -68,8 +68,8 @@ describe("the swarm service of a workload", () => {
   });
 
   it("puts configuration files where they are wanted", () => {
-    const files = [{ path: "/etc/app/app.yml", configId: "c1", configName: "app-app.yml-1" }];
-    const { containerSpec } = serviceArgs({ ...workload, files }).taskSpec as { containerSpec: { configs: unknown } };
+    const configs = [{ path: "/etc/app/app.yml", configId: "c1", configName: "app-app.yml-1" }];
+    const { containerSpec } = serviceArgs({ ...workload, configs }).taskSpec as { containerSpec: { configs: unknown } };
     assert.deepEqual(containerSpec.configs, [
       { configId: "c1", configName: "app-app.yml-1", fileName: "/etc/app/app.yml" },
     ]);
