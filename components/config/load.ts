@@ -6,9 +6,9 @@ import { ConfigError, type Problem } from "../shared/errors.ts";
 import { parseImageRef, type ImageRef } from "../shared/image-ref.ts";
 import { capacityProblems } from "./capacity-rules.ts";
 import { check, toProblems, type Finding, type Path } from "./findings.ts";
-import { hostRules } from "./host-rules.ts";
 import { list, show } from "./refusals.ts";
 import { resolveSystem, siteRules } from "./resolve.ts";
+import { roomRules } from "./room-rules.ts";
 import { secretProblems, suppliedSecrets } from "./secret-rules.ts";
 import { stackRules, stackSystemRules } from "./stack-rules.ts";
 import {
@@ -39,8 +39,6 @@ export interface Config {
   readonly images: Readonly<Record<string, ImageRef>>;
   /** What the stack file says about sizes and limits, as it stands there: part of a release, restored by a rollback. */
   readonly settings: Readonly<Pick<Stack, "services" | "limits">>;
-  /** Services and stores that are bound to one host, with its name. */
-  readonly placement: Readonly<Record<string, string>>;
   /** Networks whose visitors are answered on routes for operators. */
   readonly operators: readonly string[];
   readonly secretGenerations: Readonly<Record<string, number>>;
@@ -95,7 +93,7 @@ export function parse(raw: RawConfig): Config {
     problems.push(
       ...toProblems("system", system.findings),
       ...toProblems("system", restore(rules, system.original)),
-      ...toProblems("berth:", restore(hostRules(stack.rest, system.rest), stack.original)),
+      ...toProblems("berth:", restore(roomRules(stack.rest, system.rest), stack.original)),
       ...toProblems("berth:", stackSystemRules(stack.rest, system.rest, documents, raw.stack)),
       ...capacityProblems(stack.rest, system.rest),
       ...nameProblems(stack.rest.system, system.rest.name),
@@ -125,7 +123,6 @@ export function parse(raw: RawConfig): Config {
     cloudflare: whole.cloudflare,
     images: Object.fromEntries(Object.entries(whole.images).map(([key, ref]) => [key, parseImageRef(ref)])),
     settings: { services: whole.services, limits: whole.limits },
-    placement: placement(whole),
     operators: whole.operators,
     secretGenerations: whole.secretGenerations,
     encryptNetworks: whole.encryptNetworks ?? whole.environment !== "local",
@@ -133,12 +130,6 @@ export function parse(raw: RawConfig): Config {
     supplied,
     ...(typeof sshKey === "string" && { sshKey }),
   });
-}
-
-function placement({ services }: Stack): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(services).flatMap(([name, { host }]) => (host === undefined ? [] : [[name, host]])),
-  );
 }
 
 /** Everything would be missing; what is wrong is rather the file. */

@@ -156,14 +156,14 @@ function poolerImage(thing: unknown): unknown {
 }
 
 const applies: Readonly<Record<Service["kind"] | Store["kind"], readonly string[]>> = {
-  web: ["replicas", "resources", "env", "host"],
-  worker: ["replicas", "resources", "env", "host"],
+  web: ["replicas", "resources", "env"],
+  worker: ["replicas", "resources", "env"],
   job: ["resources", "env"],
-  postgres: ["resources", "maxConnections", "host"],
-  redis: ["resources", "maxmemory", "maxclients", "host"],
-  rabbitmq: ["resources", "host"],
-  mongodb: ["resources", "host"],
-  clickhouse: ["resources", "host"],
+  postgres: ["resources", "maxConnections"],
+  redis: ["resources", "maxmemory", "maxclients"],
+  rabbitmq: ["resources"],
+  mongodb: ["resources"],
+  clickhouse: ["resources"],
   managed: ["maxConnections"],
 };
 

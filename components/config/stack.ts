@@ -57,7 +57,6 @@ export const override = z.strictObject({
     .optional()
     .describe("Limits and reservations that differ from the system's"),
   env: z.record(envName, z.string()).optional().describe("Plain variables added or replaced"),
-  host: label.optional().describe("Host that it runs on; required of what has a volume where there are several hosts"),
   maxConnections: z.int().min(10).optional().describe("`max_connections` of a Postgres"),
   maxmemory: size.optional().describe("`maxmemory` of a Redis"),
   maxclients: z.int().min(1).optional().describe("`maxclients` of a Redis"),

@@ -23,8 +23,6 @@ export interface StoreArgs {
   readonly attachments: (alias: string) => readonly Attachment[];
   readonly secrets: StoreSecrets;
   readonly platform: Platform;
-  /** Name of the host that it is bound to. @default - any host */
-  readonly host?: string;
 }
 
 /** Secrets of the system, by name. */
@@ -114,7 +112,6 @@ export class Store extends pulumi.ComponentResource {
           readOnly: true,
           volumes,
           tmpfs: server.tmpfs,
-          host: args.host,
         },
       },
       { parent: this, dependsOn },

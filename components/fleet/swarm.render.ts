@@ -1,7 +1,9 @@
 import type { Host } from "../config/stack.ts";
-import { hostLabel } from "../shared/naming.ts";
 import { quote } from "../shared/shell.ts";
 import { renderScript } from "./script.ts";
+
+/** Node label that carries the name of a host in the stack file. */
+export const hostLabel = "berth.host";
 
 /**
  * Subnets that overlay networks are cut from; it cannot be changed once the swarm is there. Docker's own choice,

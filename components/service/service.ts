@@ -47,8 +47,6 @@ export class Service extends pulumi.ComponentResource {
       parent: this,
       provider: platform.provider,
       protect: platform.protect,
-      // Docker adds the platforms of the image, which would show as a change after a refresh.
-      ...(workload.host !== undefined && { ignoreChanges: ["taskSpec.placement.platforms"] }),
     });
     this.ready = converged(service, workload, specOf(asked), platform.rollouts, platform.slackMs);
 

@@ -4,7 +4,6 @@ import type * as Docker from "@pulumi/docker";
 import type { Resources } from "../config/resources.ts";
 import type { HealthCheck, Rollout } from "../config/service.ts";
 import { dockerDuration, milliseconds, type Duration } from "../shared/duration.ts";
-import { hostLabel } from "../shared/naming.ts";
 import { bytes, type Size } from "../shared/size.ts";
 
 /** A secret as a file below /run/secrets. */
@@ -64,8 +63,6 @@ export interface Workload {
   readonly configs?: readonly ConfigFile[];
   /** Linux capabilities that are kept, without their `CAP_`. @default - none */
   readonly capabilities?: readonly string[];
-  /** Name of the host that it is bound to. @default - any host */
-  readonly host?: string;
 }
 
 /** Label by which a rollout is recognised: Swarm's own rollback puts the previous value back. */
@@ -80,7 +77,7 @@ export const specLabel = "berth.spec";
  * provider sends nothing as "kill at once".
  */
 export function serviceArgs(workload: Workload): Docker.ServiceArgs {
-  const { configs = [], capabilities = [], host } = workload;
+  const { configs = [], capabilities = [] } = workload;
   const args = {
     name: workload.name,
     taskSpec: {
@@ -129,7 +126,6 @@ export function serviceArgs(workload: Workload): Docker.ServiceArgs {
       },
       resources: resourcesOf(workload.resources),
       restartPolicy: { condition: "any", delay: "1s", window: "0s" },
-      ...(host !== undefined && { placement: { constraints: [`node.labels.${hostLabel} == ${host}`] } }),
       networksAdvanceds: workload.attachments.map(({ networkId, alias }) => ({ id: networkId, aliases: [alias] })),
     },
     mode: { replicated: { replicas: workload.replicas } },

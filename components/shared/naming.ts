@@ -1,9 +1,6 @@
 /** Longest name Docker takes for a service; it is also the longest DNS label. */
 export const maxNameLength = 63;
 
-/** Label of a swarm node that carries the name of its host in the stack file. */
-export const hostLabel = "berth.host";
-
 /**
  * Name under which a thing of a system is known outside Pulumi: Docker service, network, volume, host path.
  * Identity, so it never contains a version. Configuration is refused before a name can get too long.

@@ -86,7 +86,6 @@ function createService(name: string, spec: RunningService, args: WorkloadsArgs, 
         tmpfs: { ...(spec.readOnly && { "/tmp": "64 MB" as const }), ...spec.tmpfs },
         configs: createFiles(name, spec.files, platform),
         capabilities: spec.capabilities,
-        host: config.placement[name],
       },
     },
     opts,
@@ -116,7 +115,6 @@ function createStore(
     physicalName: (thing: string) => physicalName(config.system.name, thing),
     image: (key: string) => pin(config, key),
     attachments: (alias: string) => attachments(alias, spec.networks, networks),
-    host: config.placement[name],
   };
   return new Store(name, store, opts);
 }

@@ -154,8 +154,8 @@ export default defineSystem({
       ...application,
       kind: "worker",
       image: "email",
-      // No figure in its document: as the smallest of the others.
-      resources: small,
+      // No figure in its document: it answers nobody and waits for mail servers.
+      resources: { memory: "256 MB", cpus: 0.5, reserveMemory: "128 MB", reserveCpus: 0.25 },
       secrets: ["RABBITMQ_URL", "SMTP_URL"],
       health: { command: ["berth-app", "ping"], timeout: "5 seconds", ...startup },
       dependsOn: ["rabbitmq"],
@@ -167,7 +167,7 @@ export default defineSystem({
       image: "kong",
       port: 8000,
       networks: ["frontend"],
-      resources: { memory: "512 MB", cpus: 1 },
+      resources: { memory: "256 MB", cpus: 1 },
       env: {
         KONG_DATABASE: "off",
         KONG_DECLARATIVE_CONFIG: "/etc/kong/kong.yml",
@@ -188,7 +188,7 @@ export default defineSystem({
       // Its pages; spans arrive on 4317 and 4318.
       port: 16686,
       user: "10001:10001",
-      resources: { memory: "512 MB", cpus: 1 },
+      resources: { memory: "256 MB", cpus: 0.5 },
       env: {
         COLLECTOR_OTLP_ENABLED: "true",
         SPAN_STORAGE_TYPE: "badger",
@@ -212,7 +212,7 @@ export default defineSystem({
         "--storage.tsdb.path=/prometheus",
         "--storage.tsdb.retention.time=15d",
       ],
-      resources: { memory: "1 GB", cpus: 1 },
+      resources: { memory: "512 MB", cpus: 1 },
       files: { "/etc/prometheus/prometheus.yml": file("prometheus.yml") },
       volumes: { prometheus: "/prometheus" },
       health: { path: "/-/ready", ...startup },
@@ -223,7 +223,7 @@ export default defineSystem({
       image: "grafana",
       port: 3000,
       user: "472:472",
-      resources: { memory: "512 MB", cpus: 1 },
+      resources: { memory: "256 MB", cpus: 0.5 },
       env: {
         GF_SERVER_ROOT_URL: "https://grafana.${domain}",
         GF_SECURITY_ADMIN_PASSWORD__FILE: "/run/secrets/GRAFANA_PASSWORD",
@@ -243,7 +243,7 @@ export default defineSystem({
       kind: "postgres",
       image: "postgres",
       networks: ["backend"],
-      resources: { memory: "1 GB", cpus: 2 },
+      resources: { memory: "768 MB", cpus: 2 },
       roles: {
         auth: { passwordSecret: "AUTH_DATABASE_PASSWORD" },
         billing: { passwordSecret: "BILLING_DATABASE_PASSWORD" },
@@ -260,7 +260,7 @@ export default defineSystem({
       kind: "mongodb",
       image: "mongodb",
       networks: ["backend"],
-      resources: { memory: "1 GB", cpus: 1 },
+      resources: { memory: "512 MB", cpus: 1 },
       passwordSecret: "MONGODB_PASSWORD",
     },
     // Sessions and refresh tokens beside the cache, so nothing is evicted.
@@ -268,15 +268,15 @@ export default defineSystem({
       kind: "redis",
       image: "redis",
       networks: ["backend"],
-      resources: { memory: "512 MB", cpus: 1 },
+      resources: { memory: "256 MB", cpus: 0.5 },
       passwordSecret: "REDIS_PASSWORD",
-      maxmemory: "384 MB",
+      maxmemory: "192 MB",
     },
     clickhouse: {
       kind: "clickhouse",
       image: "clickhouse",
       networks: ["backend"],
-      resources: { memory: "2 GB", cpus: 2 },
+      resources: { memory: "1 GB", cpus: 2 },
       databases: ["analytics"],
       users: { analytics: { passwordSecret: "CLICKHOUSE_PASSWORD" } },
     },
@@ -284,7 +284,7 @@ export default defineSystem({
       kind: "rabbitmq",
       image: "rabbitmq",
       networks: ["backend"],
-      resources: { memory: "512 MB", cpus: 1 },
+      resources: { memory: "384 MB", cpus: 1 },
       users: { chat: { passwordSecret: "RABBITMQ_PASSWORD" } },
     },
   },

@@ -7,10 +7,6 @@ import { sampleHostKey, sampleImages, sampleRaw } from "../support/sample-config
 const digest = `sha256:${"1".repeat(64)}`;
 const host = { name: "vm-1", address: "198.18.0.1", hostKey: sampleHostKey, labels: { edge: "true" } };
 const acme = { email: "ops@palmistry.com", agreeToTerms: true };
-/** Needed where there are two hosts. */
-const placed = {
-  "berth:services": Object.fromEntries(["api", "worker", "postgres", "redis"].map((name) => [name, { host: "vm-1" }])),
-};
 /** What staging and production take where the sample has what only the local environment takes. */
 const remote = {
   "berth:environment": "staging",
@@ -106,7 +102,6 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
   [
     "ports out of range",
     {
-      ...placed,
       "berth:hosts": [
         { ...host, port: 0 },
         { ...host, name: "vm-2", address: "vm-2", port: 65536 },
@@ -155,12 +150,12 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
   ],
   [
     "two hosts at one address and port",
-    { ...placed, "berth:hosts": [host, { ...host, name: "vm-2" }] },
+    { "berth:hosts": [host, { ...host, name: "vm-2" }] },
     ['berth:hosts[1].address: is the address and port of another host, got "198.18.0.1:22"; every host is listed once'],
   ],
   [
     "the same mistake behind a refused entry",
-    { ...placed, "berth:hosts": [{ name: "vm-0" }, host, { ...host, address: "vm-2" }] },
+    { "berth:hosts": [{ name: "vm-0" }, host, { ...host, address: "vm-2" }] },
     [
       "berth:hosts[0].address: is missing; add it: Address that SSH dials, a name or an IP",
       'berth:hosts[2].name: is the name of another host, got "vm-1"; every host is listed once',
@@ -316,25 +311,6 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
     ),
   ],
   [
-    "hosts that are not there",
-    { "berth:services": { api: { host: "vm-2" }, postgres: { host: "vm-1" }, migrate: { host: "vm-1" } } },
-    [
-      'berth:services.api.host: is not a host of the stack, got "vm-2"; use vm-1',
-      "berth:services.migrate.host: does not apply to a job; remove it",
-    ],
-  ],
-  [
-    "volumes of which nobody says on which of several hosts they are, and one that is on two",
-    {
-      "berth:hosts": [host, { ...host, name: "vm-2", address: "198.18.0.2" }],
-      "berth:services": { api: { host: "vm-2" }, worker: { host: "vm-1" }, redis: { host: "vm-1" } },
-    },
-    [
-      "berth:services.postgres.host: is missing; its volume is on one of the hosts, write vm-1 or vm-2",
-      'berth:services.worker.host: is not the host of the volume "uploads", got "vm-1"; write vm-2, as api has it',
-    ],
-  ],
-  [
     "limits above what the hosts have in sum, with the arithmetic",
     {
       "berth:hosts": [{ ...host, memory: "3 GB", cpus: 2 }],
@@ -349,41 +325,13 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
     ],
   ],
   [
-    "what is bound to one of several hosts and does not fit there",
-    {
-      "berth:hosts": [
-        { ...host, memory: "2 GB" },
-        { ...host, name: "vm-2", address: "198.18.0.2", memory: "8 GB" },
-      ],
-      "berth:services": {
-        api: { host: "vm-1" },
-        worker: { host: "vm-1" },
-        postgres: { host: "vm-1" },
-        redis: { host: "vm-2" },
-      },
-    },
-    [
-      "berth:hosts: have less memory than the limits of what runs on them, got vm-1 2 GB for api 3 × 512 MB + " +
-        "worker 512 MB + postgres 1 GB = 3 GB; add memory or hosts, or lower limits and replicas",
-    ],
-  ],
-  [
     "a task that is larger than any host",
     {
       "berth:hosts": [
         { ...host, cpus: 1, memory: "4 GB" },
         { ...host, name: "vm-2", address: "198.18.0.2", cpus: 1.5, memory: "3 GB" },
       ],
-      "berth:services": Object.fromEntries(
-        ["api", "worker", "postgres", "redis"].map((name) => [
-          name,
-          {
-            host: "vm-1",
-            ...(name === "postgres" && { resources: { memory: "1.5 GB" } }),
-            ...(name === "api" && { replicas: 1 }),
-          },
-        ]),
-      ),
+      "berth:services": { api: { replicas: 1 }, postgres: { resources: { memory: "1.5 GB" } } },
     },
     [
       "berth:hosts: have no room for a task of postgres, got 1.5 cores at most for 2 cores; use a larger host, or lower its limit",

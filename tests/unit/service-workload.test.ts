@@ -75,12 +75,6 @@ describe("the swarm service of a workload", () => {
     ]);
   });
 
-  it("stays on a host only when it is bound to one", () => {
-    assert.ok(!("placement" in serviceArgs(workload).taskSpec));
-    const { placement } = serviceArgs({ ...workload, host: "vm-2" }).taskSpec as { placement: unknown };
-    assert.deepEqual(placement, { constraints: ["node.labels.berth.host == vm-2"] });
-  });
-
   it("writes durations as Docker reads them back", () => {
     const { containerSpec } = serviceArgs(workload).taskSpec as { containerSpec: { healthcheck: unknown } };
     assert.deepEqual(containerSpec.healthcheck, {

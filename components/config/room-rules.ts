@@ -1,13 +1,12 @@
 import { bytes, showBytes } from "../shared/size.ts";
 import type { Finding } from "./findings.ts";
 import type { Parts } from "./lenient.ts";
-import { list, show } from "./refusals.ts";
 import type { Resources } from "./resources.ts";
 import type { StackParts } from "./stack-rules.ts";
-import { poolerName, type StoreParts } from "./store-rules.ts";
+import { poolerName } from "./store-rules.ts";
 import type { SystemParts } from "./system-rules.ts";
 
-/* Where a stack puts what it runs, and whether its hosts have room for that. */
+/* Whether a stack's hosts have room for what it runs on them. */
 
 type HostParts = NonNullable<StackParts["hosts"]>[number];
 
@@ -16,82 +15,36 @@ interface Load {
   readonly name: string;
   readonly tasks: number;
   readonly resources: Parts<Resources>;
-  /** Named volumes, which keep it on one host. */
-  readonly volumes: readonly string[];
-  /** Host that the stack file binds it to. */
-  readonly host: string | undefined;
 }
 
-export function hostRules(stack: StackParts, system: SystemParts): Finding[] {
+export function roomRules(stack: StackParts, system: SystemParts): Finding[] {
   const hosts = stack.hosts ?? [];
   const loads = loadsOf(stack, system);
-  return [...placementRules(hosts, loads), ...capacityRules(hosts, loads)];
+  return [
+    ...exceeded(hosts, loads, memory),
+    ...exceeded(hosts, loads, reservedCores),
+    ...tooLarge(hosts, loads, memory),
+    ...tooLarge(hosts, loads, cores),
+  ];
 }
 
 function loadsOf(stack: StackParts, system: SystemParts): Load[] {
-  const load = (
-    name: string,
-    tasks: number,
-    resources: Parts<Resources> | undefined,
-    volumes: string[] = [],
-  ): Load => ({
+  const load = (name: string, tasks: number, resources: Parts<Resources> | undefined): Load => ({
     name,
     tasks,
-    volumes,
     resources: { cpus: 1, ...resources, ...stack.services?.[name]?.resources },
-    host: stack.services?.[name]?.host,
   });
   const services = Object.entries(system.services ?? {}).flatMap(([name, service]) => {
     // A job has ended before what depends on it starts.
     if (service.kind === "job") return [];
-    const tasks = stack.services?.[name]?.replicas ?? service.replicas ?? 1;
-    return [load(name, tasks, service.resources, Object.keys(service.volumes ?? {}))];
+    return [load(name, stack.services?.[name]?.replicas ?? service.replicas ?? 1, service.resources)];
   });
-  const stores = Object.entries(system.data ?? {}).flatMap(([name, store]) =>
-    store.kind === "managed"
-      ? []
-      : [load(name, 1, store.resources, [name]), ...poolers(name, store, stack.services?.[name]?.host)],
-  );
+  const stores = Object.entries(system.data ?? {}).flatMap(([name, store]) => {
+    if (store.kind === "managed") return [];
+    const pooler = store.kind === "postgres" ? store.pooler : undefined;
+    return [load(name, 1, store.resources), ...(pooler ? [load(poolerName(name), 1, pooler.resources)] : [])];
+  });
   return [...services, ...stores];
-}
-
-/** A pooler runs beside its store. */
-function poolers(name: string, store: StoreParts, host: string | undefined): Load[] {
-  if (store.kind !== "postgres" || !store.pooler) return [];
-  const resources = { cpus: 1, ...store.pooler.resources };
-  return [{ name: poolerName(name), tasks: 1, volumes: [], resources, host }];
-}
-
-function placementRules(hosts: readonly HostParts[], loads: readonly Load[]): Finding[] {
-  const names = [...new Set(hosts.flatMap(({ name }) => name ?? []))];
-  if (hosts.some(({ name }) => name === undefined)) return [];
-  return loads.flatMap(({ name, host, volumes }) => {
-    const path = ["services", name, "host"];
-    if (host !== undefined && !names.includes(host)) {
-      return [{ path, message: `is not a host of the stack, got ${show(host)}; use ${list(names, "or")}` }];
-    }
-    if (host === undefined) {
-      if (volumes.length === 0 || names.length < 2) return [];
-      return [{ path, message: `is missing; its volume is on one of the hosts, write ${list(names, "or")}` }];
-    }
-    return volumes.flatMap((volume) => {
-      const first = loads.find((other) => other.volumes.includes(volume) && other.host !== undefined);
-      if (first?.host === undefined || first.host === host) return [];
-      const message = `is not the host of the volume ${show(volume)}, got ${show(host)}; write ${first.host}, as ${first.name} has it`;
-      return [{ path, message }];
-    });
-  });
-}
-
-function capacityRules(hosts: readonly HostParts[], loads: readonly Load[]): Finding[] {
-  const bound = hosts.length < 2 ? [] : hosts.map((host) => [[host], loads.filter(({ host: at }) => at === host.name)]);
-  const places = [[hosts, loads], ...bound] as [readonly HostParts[], readonly Load[]][];
-  return [
-    ...places.flatMap(([where, what]) => exceeded(where, what, memory)),
-    ...places.flatMap(([where, what]) => exceeded(where, what, reservedCores)),
-    ...tooLarge(hosts, loads, memory),
-    ...tooLarge(hosts, loads, cores),
-  ];
 }
 
 interface Quantity {
