@@ -3,7 +3,7 @@ import { Agent, request } from "node:http";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import type { Duplex } from "node:stream";
-import type { Host } from "../components/config/stack.ts";
+import type { Host } from "../components/config/host.ts";
 import { CommandConnection } from "../components/fleet/dial-stdio.ts";
 import { renderKnownHosts, renderSshConfig, sshDirectory } from "../components/fleet/ssh.render.ts";
 import { sshCommand, writeSshFiles } from "../components/fleet/ssh.ts";

@@ -6,20 +6,13 @@ import { ConfigError, type Problem } from "../shared/errors.ts";
 import { parseImageRef, type ImageRef } from "../shared/image-ref.ts";
 import { capacityProblems } from "./capacity-rules.ts";
 import { check, toProblems, type Finding, type Path } from "./findings.ts";
+import type { Host } from "./host.ts";
 import { list, show } from "./refusals.ts";
 import { resolveSystem, siteRules } from "./resolve.ts";
 import { roomRules } from "./room-rules.ts";
 import { secretProblems, suppliedSecrets } from "./secret-rules.ts";
-import { stackRules, stackSystemRules } from "./stack-rules.ts";
-import {
-  stackSchema,
-  type Acme,
-  type Cloudflare,
-  type Environment,
-  type Host,
-  type Registry,
-  type Stack,
-} from "./stack.ts";
+import { stackRules, stackSystemRules, volumeUsers } from "./stack-rules.ts";
+import { stackSchema, type Acme, type Cloudflare, type Environment, type Registry, type Stack } from "./stack.ts";
 import { systemRules } from "./system-rules.ts";
 import { systemSchema, type System } from "./system.ts";
 
@@ -31,8 +24,11 @@ export interface Config {
   readonly domain: string;
   /** The system with the stack's sizes and limits, `${domain}` replaced, unset optional secrets left out. */
   readonly system: System;
-  /** The first one is the swarm manager. */
   readonly hosts: readonly Host[];
+  /** Name of the host that keeps each volume, by store or volume. */
+  readonly volumes: Readonly<Record<string, string>>;
+  /** Raised when the tokens by which hosts join the swarm are to be replaced. */
+  readonly joinTokens: number;
   readonly registry: Registry;
   readonly acme: Acme;
   readonly cloudflare: Cloudflare | "none";
@@ -118,6 +114,13 @@ export function parse(raw: RawConfig): Config {
     domain: whole.domain,
     system: resolveSystem(system.whole, whole, unset),
     hosts: whole.hosts,
+    volumes: Object.fromEntries(
+      Object.keys(volumeUsers(system.whole)).map((volume) => [
+        volume,
+        whole.volumes[volume] ?? whole.hosts[0]?.name ?? "",
+      ]),
+    ),
+    joinTokens: whole.swarm.joinTokens,
     registry: whole.registry,
     acme: whole.acme,
     cloudflare: whole.cloudflare,

@@ -1,9 +1,11 @@
 import { parseImageRef } from "../shared/image-ref.ts";
 import { at, keysAt, type Finding, type Path } from "./findings.ts";
+import { hostRules, volumeRules } from "./host-rules.ts";
 import type { Parts } from "./lenient.ts";
+import { placeholder } from "./placeholders.ts";
 import { list, show } from "./refusals.ts";
 import type { Service } from "./service.ts";
-import type { Environment, Host, Stack } from "./stack.ts";
+import type { Environment, Stack } from "./stack.ts";
 import type { SystemParts } from "./system-rules.ts";
 import type { Store } from "./store.ts";
 
@@ -13,57 +15,10 @@ export type StackParts = Parts<Stack>;
 
 export function stackRules(stack: StackParts, name: string): Finding[] {
   const environment = stack.environment ?? "production";
-  const hosts = stack.hosts ?? [];
   return [
-    ...twice(hosts, (host) => host.name, "name", "is the name of another host"),
-    ...twice(
-      hosts,
-      ({ address, port }) => address && `${address}:${port ?? 22}`,
-      "address",
-      "is the address and port of another host",
-    ),
-    ...hosts.flatMap((host, index) => (environment === "local" ? [] : realHostRules(["hosts", index], host))),
-    ...edgeRules(hosts),
+    ...hostRules(stack.hosts ?? [], environment),
     ...Object.entries(stack.images ?? {}).flatMap(([key, ref]) => pinRules(["images", key], ref, environment, name)),
     ...(environment === "local" ? [] : contactRules(stack)),
-  ];
-}
-
-type HostParts = Parts<Host>;
-
-function twice(
-  hosts: readonly HostParts[],
-  key: (host: HostParts) => string | undefined,
-  field: string,
-  wrong: string,
-): Finding[] {
-  const keys = hosts.map(key);
-  return keys.flatMap((value, index) =>
-    value === undefined || keys.indexOf(value) === index
-      ? []
-      : [{ path: ["hosts", index, field], message: `${wrong}, got ${show(value)}; every host is listed once` }],
-  );
-}
-
-// Networks and domains that RFC 5737 and RFC 2606 set aside for manuals: they stand in files to be replaced.
-const documentationAddress = /^(192\.0\.2|198\.51\.100|203\.0\.113)\.\d+$/;
-const documentationName = /(^|[.@])example(\.(com|net|org))?$/;
-const isPlaceholder = (text: string): boolean => documentationAddress.test(text) || documentationName.test(text);
-
-function placeholder(path: Path, text: string | undefined, name: string | undefined, cure: string): Finding[] {
-  if (name === undefined || !isPlaceholder(name)) return [];
-  return [{ path, message: `is an address for documentation, got ${show(text)}; ${cure}` }];
-}
-
-function realHostRules(path: Path, { address, publicAddress, hostKey, port = 22 }: HostParts): Finding[] {
-  const dialled = address === undefined || isPlaceholder(address) ? "<address>" : address;
-  const line = `\`npm run berth -- host-key ${port === 22 ? dialled : `${dialled}:${port}`}\``;
-  return [
-    ...placeholder([...path, "address"], address, address, "write the address of your machine"),
-    ...placeholder([...path, "publicAddress"], publicAddress, publicAddress, "write what visitors reach"),
-    ...(hostKey === undefined
-      ? [{ path: [...path, "hostKey"], message: `is missing; run ${line} and paste the line it prints` }]
-      : []),
   ];
 }
 
@@ -73,12 +28,6 @@ function contactRules({ acme, registry }: StackParts): Finding[] {
     ...placeholder(["acme", "email"], acme?.email, acme?.email, "write one that is read"),
     ...placeholder(["registry", "address"], registry?.address, registryHost, "write your registry's"),
   ];
-}
-
-function edgeRules(hosts: readonly HostParts[]): Finding[] {
-  if (hosts.length === 0 || hosts.some((host) => host.labels?.edge === "true")) return [];
-  const message = 'has no edge; give at least one host the label `edge: "true"`';
-  return [{ path: ["hosts"], message }];
 }
 
 function pinRules(path: Path, ref: string, environment: Environment, stack: string): Finding[] {
@@ -110,6 +59,7 @@ export function stackSystemRules(
   return [
     ...imageRules(keysAt(documents.stack, ["images"]), usedImages(document), name),
     ...overrideRules(stack, system, document),
+    ...volumeRules(stack.hosts ?? [], stack.volumes ?? {}, volumeUsers(system)),
     ...Object.keys(stack.limits ?? {}).flatMap((limit) => {
       const known = keysAt(document, ["edge", "limits"]);
       return known.includes(limit) ? [] : [{ path: ["limits", limit], message: notOf("a limit", known) }];
@@ -120,6 +70,18 @@ export function stackSystemRules(
       return [{ path: ["secretGenerations", secret], message: notOf("a generated secret", generated) }];
     }),
   ];
+}
+
+/** Services and stores by the volume that they keep; a store has one of its own name. */
+export function volumeUsers(system: SystemParts): Record<string, string[]> {
+  const users: Record<string, string[]> = Object.fromEntries(
+    Object.entries(system.data ?? {}).flatMap(([name, store]) => (store.kind === "managed" ? [] : [[name, [name]]])),
+  );
+  for (const [name, service] of Object.entries(system.services ?? {})) {
+    if (service.kind === "job") continue;
+    for (const volume of Object.keys(service.volumes ?? {})) (users[volume] ??= []).push(name);
+  }
+  return users;
 }
 
 function notOf(what: string, known: readonly string[]): string {

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { imageRefPattern } from "../shared/image-ref.ts";
+import { host } from "./host.ts";
 import { refuse, show } from "./refusals.ts";
-import { addressRange, duration, envName, imageKey, label, pem, port, rate, size } from "./scalars.ts";
+import { addressRange, duration, envName, imageKey, label, pem, rate, size } from "./scalars.ts";
 
 /*
  * Where, how big, which version: the vocabulary of `Pulumi.<stack>.yaml`. Data only.
@@ -9,36 +10,6 @@ import { addressRange, duration, envName, imageKey, label, pem, port, rate, size
  */
 
 export const environment = z.enum(["local", "staging", "production"]);
-
-export const host = z.strictObject({
-  name: label.describe("Name of the host, also in the swarm"),
-  address: z
-    .string()
-    .regex(/^[A-Za-z0-9.:-]+$/, {
-      error: refuse("is not an address", "write a host name or an IP, without a user or port"),
-    })
-    .describe("Address that SSH dials, a name or an IP"),
-  port: port.default(22).describe("SSH port"),
-  user: z
-    .string()
-    .regex(/^[a-z_][a-z0-9_-]{0,31}$/, { error: refuse("is not a user name", "write the name of a Unix user") })
-    .default("root")
-    .describe("SSH user; must be root or have password-less sudo"),
-  hostKey: z
-    .string()
-    .regex(/^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+=*$/, {
-      error: refuse("is not a public host key", "paste the line that `npm run berth -- host-key <address>` prints"),
-    })
-    .optional()
-    .describe("Public host key, pinned; may be left out only in the local environment"),
-  publicAddress: z
-    .ipv4({ error: refuse("is not an IPv4 address", "write for example 203.0.113.10") })
-    .optional()
-    .describe("Address that visitors reach; the SSH address by default"),
-  memory: size.optional().describe("Memory it has; with it, what cannot fit on the hosts is refused"),
-  cpus: z.number().positive().optional().describe("Cores it has; with them, what cannot fit on the hosts is refused"),
-  labels: z.record(label, z.string()).default({}).describe('Swarm node labels; `edge: "true"` runs the edge here'),
-});
 
 /** One pinned image: `repository:tag@sha256:…`. */
 export const imageRef = z.string().regex(imageRefPattern, {
@@ -103,6 +74,14 @@ export const registry = z.strictObject({
   ca: pem.optional().describe("PEM of the CA that signed the registry's certificate, if not a public one"),
 });
 
+export const swarm = z.strictObject({
+  joinTokens: z
+    .int()
+    .min(1)
+    .default(1)
+    .describe("Raise it to replace the tokens by which hosts join, when somebody may have seen one"),
+});
+
 export const stackSchema = z.strictObject({
   system: label.describe("System that runs here: a folder under systems/"),
   environment: environment.describe("local relaxes host keys and pins; staging and production do not"),
@@ -111,6 +90,11 @@ export const stackSchema = z.strictObject({
     .regex(/^([a-z0-9-]+\.)+[a-z0-9-]+$/, { error: refuse("is not a domain name", "write for example palmistry.com") })
     .describe("Domain that `${domain}` stands for in the system"),
   hosts: z.array(host).min(1).describe("Machines, by SSH address"),
+  volumes: z
+    .record(label, label)
+    .default({})
+    .describe("Host that keeps each volume, by store or volume; required with several hosts. Data is not moved"),
+  swarm: swarm.prefault({}).describe("The swarm that the hosts form"),
   registry: registry.describe("Registry that the images come from"),
   images: z.record(imageKey, imageRef).default({}).describe("Image pins by key: `repository:tag@sha256:…`"),
   services: z.record(label, override).default({}).describe("Sizes that differ from the system's, by service or store"),
@@ -140,7 +124,6 @@ export const stackSchema = z.strictObject({
 
 export type StackInput = z.input<typeof stackSchema>;
 export type Stack = z.output<typeof stackSchema>;
-export type Host = z.output<typeof host>;
 export type Environment = z.output<typeof environment>;
 export type Acme = z.output<typeof acme>;
 export type Cloudflare = z.output<typeof cloudflare>;

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import type { Acme, Host } from "../config/stack.ts";
+import type { Host } from "../config/host.ts";
+import type { Acme } from "../config/stack.ts";
 import { commandLine } from "../shared/shell.ts";
 import { edgeRoot, type Files } from "./nginx.render.ts";
 

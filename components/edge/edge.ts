@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { cloudflareRanges } from "../cloudflare/ranges.ts";
 import type { Config } from "../config/load.ts";
-import type { Host } from "../config/stack.ts";
+import type { Host } from "../config/host.ts";
 import type { System } from "../config/system.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { Networks } from "../network/networks.ts";

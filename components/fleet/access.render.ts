@@ -1,4 +1,4 @@
-import type { Host } from "../config/stack.ts";
+import type { Host } from "../config/host.ts";
 import { newer, place, renderScript } from "./script.ts";
 
 /**

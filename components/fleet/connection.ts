@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type * as Command from "@pulumi/command";
-import type { Host } from "../config/stack.ts";
+import type { Host } from "../config/host.ts";
 import { privateKeyText } from "./ssh.ts";
 
 /** How a `command.remote` resource reaches a host. The provider reads no SSH configuration, so it gets all of it. */

@@ -1,4 +1,5 @@
-import type { Host, Registry } from "../config/stack.ts";
+import type { Host } from "../config/host.ts";
+import type { Registry } from "../config/stack.ts";
 import { quote } from "../shared/shell.ts";
 import { newer, place, renderScript } from "./script.ts";
 

@@ -3,7 +3,7 @@ import type * as Command from "@pulumi/command";
 import type * as Docker from "@pulumi/docker";
 import type DockerApi from "dockerode";
 import type { Config } from "../config/load.ts";
-import type { Host as HostConfig } from "../config/stack.ts";
+import type { Host as HostConfig } from "../config/host.ts";
 import { docker } from "../shared/providers.ts";
 import { connection } from "./connection.ts";
 import { Host, hostScript } from "./host.ts";

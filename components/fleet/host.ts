@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type * as Command from "@pulumi/command";
-import type { Host as HostConfig, Registry } from "../config/stack.ts";
+import type { Host as HostConfig } from "../config/host.ts";
+import type { Registry } from "../config/stack.ts";
 import { command } from "../shared/providers.ts";
 import { renderAccess } from "./access.render.ts";
 import { renderEngine } from "./engine.render.ts";

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Host } from "../config/stack.ts";
+import type { Host } from "../config/host.ts";
 
 /*
  * The files that every `ssh` of berth reads. Paths inside them are relative to the project root, where every such

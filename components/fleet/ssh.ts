@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Host } from "../config/stack.ts";
+import type { Host } from "../config/host.ts";
 import { commandLine } from "../shared/shell.ts";
 import { renderKnownHosts, renderSshConfig, sshDirectory } from "./ssh.render.ts";
 

@@ -1,4 +1,4 @@
-import type { Host } from "../config/stack.ts";
+import type { Host } from "../config/host.ts";
 import { quote } from "../shared/shell.ts";
 import { renderScript } from "./script.ts";
 

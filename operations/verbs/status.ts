@@ -1,4 +1,4 @@
-import type { Host } from "../../components/config/stack.ts";
+import type { Host } from "../../components/config/host.ts";
 import { CommandConnection } from "../../components/fleet/dial-stdio.ts";
 import { sshDirectory } from "../../components/fleet/ssh.render.ts";
 import { siteCertificate } from "../certificates.ts";

@@ -14,6 +14,20 @@ const remote = {
   "berth:acme": acme,
 };
 
+const one = { ...host, privateAddress: "10.0.0.1" };
+const two = { name: "vm-2", address: "vm-2", hostKey: sampleHostKey, privateAddress: "10.0.0.2", role: "worker" };
+const fleet = (count: number) =>
+  Array.from({ length: count }, (_, index) => ({
+    ...one,
+    name: `vm-${index + 1}`,
+    address: `vm-${index + 1}`,
+    privateAddress: `10.0.0.${index + 1}`,
+  }));
+const volumes = { postgres: "vm-1", redis: "vm-1", uploads: "vm-2" };
+const onOne = { ...volumes, uploads: "vm-1" };
+/** Two hosts that are right, but for what a case changes. */
+const placed = { "berth:volumes": volumes };
+
 const { api: _, ...withoutApi } = sampleImages;
 const byHand = ", or before the first up write its repository:tag@sha256:…";
 const unpinned = ["api", "edge", "frontend", "postgres", "redis", "worker"].map(
@@ -42,7 +56,7 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
     "an unknown key",
     { "berth:regsitry": "x" },
     [
-      "berth:regsitry: is not a known key; use system, environment, domain, hosts, registry, images, services, limits, " +
+      "berth:regsitry: is not a known key; use system, environment, domain, hosts, volumes, swarm, registry, images, services, limits, " +
         "operators, secretGenerations, acme, cloudflare, encryptNetworks or convergenceSlack",
     ],
   ],
@@ -50,7 +64,8 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
     "an unknown key in a host",
     { "berth:hosts": [{ ...host, adress: "vm" }] },
     [
-      "berth:hosts[0].adress: is not a known key; use name, address, port, user, hostKey, publicAddress, memory, cpus or labels",
+      "berth:hosts[0].adress: is not a known key; use name, address, port, user, hostKey, publicAddress, privateAddress, " +
+        "role, state, memory, cpus or labels",
     ],
   ],
   [
@@ -100,17 +115,14 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
     ],
   ],
   [
-    "ports out of range",
-    {
-      "berth:hosts": [
-        { ...host, port: 0 },
-        { ...host, name: "vm-2", address: "vm-2", port: 65536 },
-      ],
-    },
-    [
-      "berth:hosts[0].port: is out of range, got 0; use a port from 1 to 65535",
-      "berth:hosts[1].port: is out of range, got 65536; use a port from 1 to 65535",
-    ],
+    "a port below all",
+    { "berth:hosts": [{ ...host, port: 0 }] },
+    ["berth:hosts[0].port: is out of range, got 0; use a port from 1 to 65535"],
+  ],
+  [
+    "a port above all",
+    { "berth:hosts": [{ ...host, port: 65536 }] },
+    ["berth:hosts[0].port: is out of range, got 65536; use a port from 1 to 65535"],
   ],
   [
     "a port as text",
@@ -145,17 +157,104 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
   ],
   [
     "two hosts of one name",
-    { "berth:hosts": [host, { ...host, address: "vm-2" }] },
+    { "berth:volumes": onOne, "berth:hosts": [one, { ...two, name: "vm-1" }] },
     ['berth:hosts[1].name: is the name of another host, got "vm-1"; every host is listed once'],
   ],
   [
     "two hosts at one address and port",
-    { "berth:hosts": [host, { ...host, name: "vm-2" }] },
+    { ...placed, "berth:hosts": [one, { ...two, address: "198.18.0.1" }] },
     ['berth:hosts[1].address: is the address and port of another host, got "198.18.0.1:22"; every host is listed once'],
   ],
   [
+    "two hosts at one private address",
+    { ...placed, "berth:hosts": [one, { ...two, privateAddress: "10.0.0.1" }] },
+    [
+      'berth:hosts[1].privateAddress: is the private address of another host, got "10.0.0.1"; every host is listed once',
+    ],
+  ],
+  [
+    "several hosts that do not say where they reach each other",
+    { ...placed, "berth:hosts": [{ ...one, privateAddress: undefined }, two] },
+    [
+      "berth:hosts[0].privateAddress: is missing; write the address at which the other hosts reach this one, for " +
+        "example 10.0.0.11",
+    ],
+  ],
+  [
+    "two managers",
+    { ...placed, "berth:hosts": [one, { ...two, role: "manager" }] },
+    [
+      "berth:hosts: has 2 managers, which survive the loss of neither, got vm-1 and vm-2; give one the role worker, " +
+        "or make it 3 managers",
+    ],
+  ],
+  [
+    "four managers",
+    { ...placed, "berth:hosts": fleet(4) },
+    [
+      "berth:hosts: has 4 managers, which survive no more losses than 3, got vm-1, vm-2, vm-3 and vm-4; give one the " +
+        "role worker, or make it 5 managers",
+    ],
+  ],
+  [
+    "six managers",
+    { ...placed, "berth:hosts": fleet(6) },
+    [
+      "berth:hosts: has more managers than help, got 6 (vm-1, vm-2, vm-3, vm-4, vm-5 and vm-6): each confirms every " +
+        "change; give all but 5 the role worker",
+    ],
+  ],
+  [
+    "no manager",
+    { "berth:hosts": [{ ...host, role: "worker" }] },
+    ["berth:hosts: has no manager; give 1, 3 or 5 hosts the role manager"],
+  ],
+  [
+    "a role and a state that there are not",
+    { "berth:hosts": [{ ...host, role: "leader", state: "paused" }] },
+    [
+      'berth:hosts[0].role: is not one of the choices, got "leader"; write manager or worker',
+      'berth:hosts[0].state: is not one of the choices, got "paused"; write active or drain',
+    ],
+  ],
+  [
+    "nothing but drained hosts",
+    { "berth:hosts": [{ ...host, state: "drain" }] },
+    ["berth:hosts: leaves no host to run anything, got drain for all; keep one of them active"],
+  ],
+  [
+    "volumes that are on no host in particular",
+    { "berth:hosts": [one, two] },
+    ["postgres", "redis", "uploads"].map(
+      (volume) => `berth:volumes.${volume}: is missing; write the host that keeps this volume: vm-1 or vm-2`,
+    ),
+  ],
+  [
+    "volumes on hosts that there are not, and volumes that there are not",
+    { "berth:hosts": [one, two], "berth:volumes": { ...volumes, redis: "vm-3", cache: "vm-1" } },
+    [
+      "berth:volumes.cache: is not a volume of the system; use postgres, redis or uploads",
+      'berth:volumes.redis: is not a host, got "vm-3"; use vm-1 or vm-2',
+    ],
+  ],
+  [
+    "a volume on a drained host",
+    { ...placed, "berth:hosts": [one, { ...two, state: "drain" }] },
+    [
+      'berth:volumes.uploads: is on a host that is drained, which stops api and worker, got "vm-2"; keep the host ' +
+        "active, or move the volume's data first and name its new host",
+    ],
+  ],
+  [
     "the same mistake behind a refused entry",
-    { "berth:hosts": [{ name: "vm-0" }, host, { ...host, address: "vm-2" }] },
+    {
+      "berth:volumes": onOne,
+      "berth:hosts": [
+        { ...two, name: "vm-0", address: undefined },
+        one,
+        { ...two, name: "vm-1", privateAddress: "10.0.0.3" },
+      ],
+    },
     [
       "berth:hosts[0].address: is missing; add it: Address that SSH dials, a name or an IP",
       'berth:hosts[2].name: is the name of another host, got "vm-1"; every host is listed once',
@@ -327,10 +426,7 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
   [
     "a task that is larger than any host",
     {
-      "berth:hosts": [
-        { ...host, cpus: 1, memory: "4 GB" },
-        { ...host, name: "vm-2", address: "198.18.0.2", cpus: 1.5, memory: "3 GB" },
-      ],
+      "berth:hosts": [{ ...host, cpus: 1.5, memory: "4 GB" }],
       "berth:services": { api: { replicas: 1 }, postgres: { resources: { memory: "1.5 GB" } } },
     },
     [
@@ -361,18 +457,24 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
     {
       "berth:environment": "staging",
       "berth:colour": "blue",
-      "berth:hosts": [{ name: "vm-1", address: "vm-1", port: 99999 }, host, host],
+      "berth:hosts": [
+        { ...two, name: "vm-1", address: "vm-1", hostKey: undefined, port: 99999 },
+        one,
+        { ...one, role: "worker" },
+      ],
+      "berth:volumes": onOne,
       "berth:images": { ...sampleImages, api: "r.test/api:1.0.0", redis: 7 },
       "palmistry:OPENAI_API_KEY": undefined,
     },
     [
-      "berth:colour: is not a known key; use system, environment, domain, hosts, registry, images, services, limits, " +
+      "berth:colour: is not a known key; use system, environment, domain, hosts, volumes, swarm, registry, images, services, limits, " +
         "operators, secretGenerations, acme, cloudflare, encryptNetworks or convergenceSlack",
       "berth:hosts[0].hostKey: is missing; run `npm run berth -- host-key vm-1` and paste the line it prints",
       "berth:hosts[0].port: is out of range, got 99999; use a port from 1 to 65535",
       'berth:hosts[1].name: is the name of another host, got "vm-1"; every host is listed once',
       'berth:hosts[2].address: is the address and port of another host, got "198.18.0.1:22"; every host is listed once',
       'berth:hosts[2].name: is the name of another host, got "vm-1"; every host is listed once',
+      'berth:hosts[2].privateAddress: is the private address of another host, got "10.0.0.1"; every host is listed once',
       'berth:images.api: is a floating tag, got "r.test/api:1.0.0"; run `npm run berth -- pin local api=1.0.0`',
       "berth:images.redis: is not text, got 7; write text, in quotes if it looks like a number",
       "palmistry:OPENAI_API_KEY: is missing; run `pulumi config set --secret palmistry:OPENAI_API_KEY --stack local`",

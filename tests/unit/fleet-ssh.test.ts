@@ -4,15 +4,16 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import type { Host } from "../../components/config/stack.ts";
+import type { Host } from "../../components/config/host.ts";
 import { connection } from "../../components/fleet/connection.ts";
 import { renderSshConfig } from "../../components/fleet/ssh.render.ts";
 import { sshCommand, sshConfigPath, writeSshFiles } from "../../components/fleet/ssh.ts";
 import { golden } from "../support/golden.ts";
 
 const hostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBlcWnPr0iDwJMbsWbS8f6XwSyiNMBnh4rjVKSNTs6zD";
-const web: Host = { name: "web-1", address: "203.0.113.7", port: 2222, user: "deploy", hostKey, labels: {} };
-const unpinned: Host = { name: "lab-1", address: "127.0.0.1", port: 22, user: "root", labels: {} };
+const usual = { role: "manager", state: "active" } as const;
+const web: Host = { name: "web-1", address: "203.0.113.7", port: 2222, user: "deploy", hostKey, labels: {}, ...usual };
+const unpinned: Host = { name: "lab-1", address: "127.0.0.1", port: 22, user: "root", labels: {}, ...usual };
 const key = "-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0\n-----END OPENSSH PRIVATE KEY-----";
 
 describe("ssh files", () => {

@@ -1,0 +1,53 @@
+import { z } from "zod";
+import { refuse } from "./refusals.ts";
+import { label, port, size } from "./scalars.ts";
+
+/* One machine of a stack file's `hosts`. */
+
+const ipv4 = z.ipv4({ error: refuse("is not an IPv4 address", "write for example 203.0.113.10") });
+
+export const host = z.strictObject({
+  name: label.describe("Name of the host, also in the swarm"),
+  address: z
+    .string()
+    .regex(/^[A-Za-z0-9.:-]+$/, {
+      error: refuse("is not an address", "write a host name or an IP, without a user or port"),
+    })
+    .describe("Address that SSH dials, a name or an IP"),
+  port: port.default(22).describe("SSH port"),
+  user: z
+    .string()
+    .regex(/^[a-z_][a-z0-9_-]{0,31}$/, { error: refuse("is not a user name", "write the name of a Unix user") })
+    .default("root")
+    .describe("SSH user; must be root or have password-less sudo"),
+  hostKey: z
+    .string()
+    .regex(/^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+=*$/, {
+      error: refuse("is not a public host key", "paste the line that `npm run berth -- host-key <address>` prints"),
+    })
+    .optional()
+    .describe("Public host key, pinned; may be left out only in the local environment"),
+  publicAddress: ipv4.optional().describe("Address that visitors reach; the SSH address by default"),
+  privateAddress: z
+    .ipv4({ error: refuse("is not an IPv4 address", "write for example 10.0.0.11") })
+    .optional()
+    .describe("Address at which the hosts reach each other; required with several hosts"),
+  role: z
+    .enum(["manager", "worker"])
+    .default("manager")
+    .describe("manager keeps the state of the swarm and decides; 1, 3 or 5 of them"),
+  state: z
+    .enum(["active", "drain"])
+    .default("active")
+    .describe("drain moves every task to other hosts and takes the host out of DNS, for example before a removal"),
+  memory: size.optional().describe("Memory it has; with it, what cannot fit on the hosts is refused"),
+  cpus: z.number().positive().optional().describe("Cores it has; with them, what cannot fit on the hosts is refused"),
+  labels: z.record(label, z.string()).default({}).describe('Swarm node labels; `edge: "true"` runs the edge here'),
+});
+
+export type Host = z.output<typeof host>;
+
+/** Hosts that keep the state of the swarm, in the order of the stack file; the first one makes the swarm. */
+export function managersOf<H extends Pick<Host, "role">>(hosts: readonly H[]): H[] {
+  return hosts.filter((one) => one.role === "manager");
+}
