@@ -140,7 +140,7 @@ export default defineSystem({
         log_line_prefix: "%t [%p]: [%l-1] user=%u,db=%d,app=%a,client=%h ",
       },
       // Twelve processes with fifty connections each do not fit into 200: they share these.
-      pooler: { resources: { memory: "256 MB" }, poolSize: 150, maxClientConnections: 1000 },
+      pooler: { resources: { memory: "256 MB" }, poolSize: 60, maxClientConnections: 1000 },
     },
     // Sessions and caches, all of which expire: of these the least used go first.
     redis: {

@@ -1,97 +1,114 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import * as pulumi from "@pulumi/pulumi";
 import { golden } from "../support/golden.ts";
-import { record, type Recorded, type Recording } from "../support/mocks.ts";
-import { sampleImages, sampleRaw } from "../support/sample-config.ts";
+import type { Recorded, Recording } from "../support/mocks.ts";
+import { renderPlan, type ServiceInputs } from "../support/plan.render.ts";
+import { program, sshKey } from "../support/program.ts";
+import { environments, filledIn, stackFileOf, systemNames } from "../support/systems.ts";
 
-const sshKey = "-----BEGIN OPENSSH PRIVATE KEY-----\nnot-a-key\n-----END OPENSSH PRIVATE KEY-----\n";
-const openaiKey = "sk-operator-supplied";
+const images = async (recording: Recording<unknown>) =>
+  serviceInputs(recording).map(({ taskSpec }) => taskSpec.containerSpec.image);
 
-/** The whole program with palmistry, as a preview sees it. */
-async function program(): Promise<Recording<unknown>> {
-  const raw = sampleRaw({ "berth:sshKey": sshKey, "palmistry:OPENAI_API_KEY": openaiKey });
-  pulumi.runtime.setAllConfig({ ...raw.values } as Record<string, string>, [...raw.secretKeys]);
-  return record(() => import("../../index.ts"), { preview: true });
+function serviceInputs(recording: Recording<unknown>): ServiceInputs[] {
+  return ofType(recording, "docker:index/service:Service").map(({ inputs }) => inputs as unknown as ServiceInputs);
 }
 
-describe("the program, with palmistry", () => {
-  let recording: Recording<unknown>;
-  const home = process.cwd();
-  const elsewhere = mkdtempSync(join(tmpdir(), "berth-program-"));
+const ofType = (recording: Recording<unknown>, type: string): Recorded[] =>
+  recording.resources.filter((one) => one.type === type);
 
-  before(async () => {
-    // It writes its SSH files below the current directory.
-    process.chdir(elsewhere);
-    recording = await program();
-  });
-  after(() => {
-    process.chdir(home);
-    rmSync(elsewhere, { recursive: true });
-  });
+/** Exceptions from the hardening that all services have, as they were reviewed. */
+const exceptions: Readonly<Record<string, readonly string[]>> = {
+  "cap-demo": [],
+  "fitness-crm": [],
+  "my-saas-chat": [],
+  palmistry: [],
+  "personal-assistant": ["api keeps CHOWN, SETGID, SETUID", "frontend keeps CHOWN, SETGID, SETUID"],
+};
 
-  const ofType = (type: string): Recorded[] => recording.resources.filter((one) => one.type === type);
-  const services = () => ofType("docker:index/service:Service");
+for (const system of systemNames) {
+  for (const environment of environments) {
+    describe(`the program, with ${system} in ${environment}`, () => {
+      const file = stackFileOf(system, environment);
+      let plan: Recording<unknown>;
 
-  it("consists of these resources", () => {
-    golden("program/palmistry.txt", `${recording.names().join("\n")}\n`);
-  });
+      before(async () => {
+        plan = await program(file);
+      });
 
-  it("runs every service from its pin, digest included", () => {
-    const images = services().map(
-      (one) => (one.inputs as { taskSpec: { containerSpec: { image: string } } }).taskSpec.containerSpec.image,
-    );
-    const { edge, ...rest } = sampleImages;
-    assert.deepEqual(new Set(images), new Set(Object.values(rest)));
-    assert.equal(typeof edge, "string");
-  });
+      it("would create what was reviewed", () => {
+        golden(`plans/${system}-${environment}.txt`, renderPlan(plan));
+      });
 
-  it("shows no secret in clear, in no input of no resource", () => {
-    const values = [sshKey.split("\n")[1]!, openaiKey, "generated-"];
-    for (const one of recording.resources) {
-      for (const [path, text] of leaves(one.inputs)) {
-        const leaks = values.some(
-          (value) => text.includes(value) || text.includes(Buffer.from(value).toString("base64").slice(0, 12)),
-        );
-        const marked = one.secrets.some((secret) => path === secret || path.startsWith(`${secret}.`));
-        assert.ok(!leaks || marked, `${one.type} ${one.name}: ${path} holds a secret that is not marked`);
-      }
-    }
-    assert.ok(ofType("docker:index/secret:Secret").every((one) => one.secrets.includes("data")));
-  });
+      it("runs every service from its pin, digest included", async () => {
+        const { edge, ...rest } = (await filledIn(file))["berth:images"] as Record<string, string>;
+        assert.equal(typeof edge, "string");
+        const jobs = ofType(plan, "berth:service:Job").map(({ inputs }) => inputs["image"]);
+        assert.deepEqual(new Set([...(await images(plan)), ...jobs]), new Set(Object.values(rest)));
+      });
 
-  it("publishes no port of any service", () => {
-    for (const one of services()) assert.deepEqual(one.inputs["endpointSpec"], { mode: "dnsrr" }, one.name);
-  });
+      it("shows no secret in clear, in no input of no resource", () => {
+        const values = [sshKey.split("\n")[1]!, "supplied-", "generated-"];
+        for (const one of plan.resources) {
+          for (const [path, text] of leaves(one.inputs)) {
+            const leaks = values.some(
+              (value) => text.includes(value) || text.includes(Buffer.from(value).toString("base64").slice(0, 12)),
+            );
+            const marked = one.secrets.some((secret) => path === secret || path.startsWith(`${secret}.`));
+            assert.ok(!leaks || marked, `${one.type} ${one.name}: ${path} holds a secret that is not marked`);
+          }
+        }
+        const secrets = ofType(plan, "docker:index/secret:Secret");
+        assert.ok(secrets.length > 0);
+        assert.ok(secrets.every((one) => one.secrets.includes("data")));
+      });
 
-  it("limits every service and asks each whether it is healthy", () => {
-    for (const one of services()) {
-      const { taskSpec } = one.inputs as {
-        taskSpec: { resources: { limits: object }; containerSpec: { healthcheck: { tests: string[] } } };
-      };
-      assert.deepEqual(Object.keys(taskSpec.resources.limits).sort(), ["memoryBytes", "nanoCpus"], one.name);
-      assert.ok(taskSpec.containerSpec.healthcheck.tests.length > 1, one.name);
-    }
-  });
+      it("publishes no port of any service, data or not", () => {
+        for (const { name, endpointSpec } of serviceInputs(plan)) {
+          assert.deepEqual(endpointSpec, { mode: "dnsrr" }, name);
+        }
+      });
 
-  it("stops a store before it starts the next, and anything else after", () => {
-    const orders = Object.fromEntries(
-      services().map((one) => [
-        one.inputs["name"] as string,
-        (one.inputs as { updateConfig: { order: string } }).updateConfig.order,
-      ]),
-    );
-    assert.deepEqual(orders, {
-      "palmistry-postgres": "stop-first",
-      "palmistry-redis": "stop-first",
-      "palmistry-api": "start-first",
-      "palmistry-frontend": "start-first",
-      "palmistry-worker": "start-first",
+      it("limits every service and asks each whether it is healthy", () => {
+        for (const { name, taskSpec } of serviceInputs(plan)) {
+          assert.deepEqual(Object.keys(taskSpec.resources.limits).sort(), ["memoryBytes", "nanoCpus"], name);
+          assert.ok(taskSpec.containerSpec.healthcheck.tests.length > 1, name);
+        }
+      });
+
+      it("confines every service, but for exceptions that were reviewed", () => {
+        const found = serviceInputs(plan).flatMap(({ name, taskSpec }) => {
+          const { user, readOnly, capDrops, capAdds = [] } = taskSpec.containerSpec;
+          const short = name.replace(`${system}-`, "");
+          return [
+            ...(/^[1-9]\d*:[1-9]\d*$/.test(user ?? "") ? [] : [`${short} runs as ${user ?? "the image's user"}`]),
+            ...(readOnly ? [] : [`${short} is writable`]),
+            ...(capDrops.includes("ALL") ? [] : [`${short} keeps Docker's capabilities`]),
+            ...(capAdds.length === 0
+              ? []
+              : [`${short} keeps ${capAdds.map((cap) => cap.replace("CAP_", "")).join(", ")}`]),
+          ];
+        });
+        assert.deepEqual(found.toSorted(), exceptions[system]);
+      });
+
+      it("keeps every volume, and what runs, from being replaced or removed by accident", () => {
+        for (const one of ofType(plan, "docker:index/volume:Volume")) {
+          assert.ok(one.protect && one.retainOnDelete, one.name);
+        }
+        for (const one of ofType(plan, "docker:index/service:Service")) assert.ok(one.protect, one.name);
+      });
+
+      it("lets no two tasks write into one store's volume", () => {
+        const volumes = ofType(plan, "berth:data:Store").map(({ name }) => name);
+        for (const { name, taskSpec, updateConfig, mode } of serviceInputs(plan)) {
+          const kept = taskSpec.containerSpec.mounts.some(
+            ({ type, source }) => type === "volume" && volumes.includes(source?.replace(`${system}-`, "") ?? ""),
+          );
+          if (kept) assert.deepEqual([updateConfig.order, mode.replicated.replicas], ["stop-first", 1], name);
+        }
+      });
     });
-  });
-});
+  }
+}
 
 /** Texts in a value with their paths. */
 function leaves(value: unknown, path = ""): [string, string][] {

@@ -1,66 +1,43 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parse as parseYaml } from "yaml";
-import type { RawConfig } from "../../components/config/load.ts";
-import palmistry from "../../systems/palmistry/system.ts";
 import { problemsOf } from "../support/problems.ts";
-import { sampleHostKey, sampleImages } from "../support/sample-config.ts";
-
-type Mapping = Record<string, unknown>;
+import { environments, filledIn, rawOf, stackFiles, systemNames, type Mapping } from "../support/systems.ts";
 
 const root = join(import.meta.dirname, "../..");
-const environments = ["staging", "production"] as const;
 
-function stackFile(stack: string): Mapping {
-  return (parseYaml(readFileSync(join(root, `Pulumi.${stack}.yaml`), "utf8")) as { config: Mapping }).config;
-}
-
-function raw(stack: string, changes: Mapping = {}): RawConfig {
-  const values = { ...stackFile(stack), ...changes };
-  const secretKeys = Object.keys(changes).filter((key) => !key.startsWith("berth:"));
-  return { stack, values, secretKeys, system: palmistry, environment: {} };
-}
-
-/** What a team fills in before the first `pulumi up`: everything else in the file has to be right already. */
-function filledIn(stack: string): Mapping {
-  const file = stackFile(stack);
-  const hosts = file["berth:hosts"] as Mapping[];
-  return {
-    "berth:hosts": hosts.map((host) => ({ ...host, address: "198.18.0.1", hostKey: sampleHostKey })),
-    "berth:registry": { address: "registry.test" },
-    "berth:images": sampleImages,
-    "berth:acme": { ...(file["berth:acme"] as Mapping), email: "operations@palmistry.com", agreeToTerms: true },
-    "berth:cloudflare": { ...(file["berth:cloudflare"] as Mapping), zoneId: "0".repeat(32) },
-    "cloudflare:apiToken": "token",
-    "palmistry:OPENAI_API_KEY": "key",
-  };
-}
-
-for (const stack of environments) {
-  describe(`Pulumi.${stack}.yaml`, () => {
-    it("has nothing wrong in it once a team has filled in what is its own", () => {
-      assert.deepEqual(problemsOf(raw(stack, filledIn(stack))), []);
+for (const file of stackFiles) {
+  describe(file.path, () => {
+    it("has nothing wrong in it once a team has filled in what is its own", async () => {
+      assert.deepEqual(problemsOf(await rawOf(file, await filledIn(file))), []);
     });
 
-    it("tells a newcomer all that is missing, with the commands that provide it", () => {
+    it("tells a newcomer all that is missing, with the commands that provide it", async () => {
+      const { stack } = file;
+      const given = await filledIn(file);
       const pin = (key: string): string =>
-        `berth:images.${key}: is missing; run \`npm run berth -- pin ${stack} ${key}=<tag>\`, or before the first up write its ` +
-        "repository:tag@sha256:…";
-      const address = (stackFile(stack)["berth:hosts"] as Mapping[])[0]?.address as string;
-      assert.deepEqual(problemsOf(raw(stack)), [
+        `berth:images.${key}: is missing; run \`npm run berth -- pin ${stack} ${key}=<tag>\`, or before the first up ` +
+        "write its repository:tag@sha256:…";
+      const hosts = (file.config["berth:hosts"] as Mapping[]).flatMap(({ address }, index) => [
+        `berth:hosts[${index}].address: is an address for documentation, got "${String(address)}"; write the address ` +
+          "of your machine",
+        `berth:hosts[${index}].hostKey: is missing; run \`npm run berth -- host-key <address>\` and paste the line it ` +
+          "prints",
+      ]);
+      const set = (key: string): string =>
+        `${key}: is missing; run \`pulumi config set --secret ${key} --stack ${stack}\``;
+      assert.deepEqual(problemsOf(await rawOf(file)), [
         "berth:acme.agreeToTerms: is not accepted, got false; read the authority's terms and write true",
         'berth:acme.email: is an address for documentation, got "operations@example.com"; write one that is read',
         "berth:cloudflare.zoneId: is missing; add it: Zone in which the DNS records are kept",
-        `berth:hosts[0].address: is an address for documentation, got "${address}"; write the address of your machine`,
-        "berth:hosts[0].hostKey: is missing; run `npm run berth -- host-key <address>` and paste the line it prints",
-        ...["api", "edge", "frontend", "postgres", "redis", "worker"].map(pin),
+        ...hosts,
+        ...Object.keys(given["berth:images"] as Mapping).map(pin),
         'berth:registry.address: is an address for documentation, got "registry.example.com/acme"; ' +
           "write your registry's",
-        `cloudflare:apiToken: is missing; run \`pulumi config set --secret cloudflare:apiToken --stack ${stack}\` or set ` +
-          "CLOUDFLARE_API_TOKEN",
-        "palmistry:OPENAI_API_KEY: is missing; run `pulumi config set --secret palmistry:OPENAI_API_KEY " +
-          `--stack ${stack}\``,
+        ...Object.keys(given)
+          .filter((key) => !key.startsWith("berth:"))
+          .toSorted()
+          .map((key) => (key === "cloudflare:apiToken" ? `${set(key)} or set CLOUDFLARE_API_TOKEN` : set(key))),
       ]);
     });
 
@@ -69,7 +46,7 @@ for (const stack of environments) {
         properties: { config: { properties: Mapping; required: string[] } };
       };
       const { properties, required } = schema.properties.config;
-      const keys = Object.keys(stackFile(stack)).filter((key) => !key.startsWith("palmistry:"));
+      const keys = Object.keys(file.config).filter((key) => !key.startsWith(`${file.system}:`));
       assert.deepEqual(
         keys.filter((key) => !(key in properties)),
         [],
@@ -83,15 +60,33 @@ for (const stack of environments) {
 }
 
 describe("the stack files of the environments", () => {
-  it("have the same keys in the same order, so that their difference is that of the environments", () => {
-    const [staging, production] = environments.map((stack) => keysOf(withoutPins(stackFile(stack))));
-    assert.deepEqual(staging, production);
+  for (const place of ["Pulumi.", ...systemNames.map((name) => `systems/${name}/`)]) {
+    const configs = environments.map((environment) => {
+      const found = stackFiles.find(({ path }) => path === `${place}${environment}.yaml`);
+      return found?.config ?? {};
+    });
+
+    it(`have the same keys in the same order, so that their difference is that of the environments: ${place}*`, () => {
+      const [staging, production] = configs.map((config) => keysOf(withoutPins(config)));
+      assert.ok((staging ?? []).length > 10);
+      assert.deepEqual(staging, production);
+    });
+  }
+
+  it("say the same of palmistry in the root and beside it", () => {
+    for (const environment of environments) {
+      const [inRoot, beside] = [`Pulumi.${environment}.yaml`, `systems/palmistry/${environment}.yaml`].map(
+        (path) => stackFiles.find((file) => file.path === path)?.config,
+      );
+      assert.ok(inRoot);
+      assert.deepEqual(beside, inRoot);
+    }
   });
 });
 
 /** Pins come and go by themselves, and so do supplied secrets. */
-function withoutPins(file: Mapping): Mapping {
-  const own = Object.entries(file).filter(([key]) => key.startsWith("berth:") && key !== "berth:images");
+function withoutPins(config: Mapping): Mapping {
+  const own = Object.entries(config).filter(([key]) => key.startsWith("berth:") && key !== "berth:images");
   return Object.fromEntries(own);
 }
 
