@@ -35,7 +35,7 @@ export interface StoreArgs {
  * A hosted data store: one server on a named volume, never on a public port.
  *
  * Creates: one `docker.Volume`, one `Service` that stops before it starts, since two servers must not share a data
- * directory. Stateful: yes; outside the local environment the volume is protected and survives its own removal from
+ * directory, kept on the host of its volume. Stateful: yes; outside the local environment the volume is protected and survives its own removal from
  * the program.
  */
 export class Store extends pulumi.ComponentResource {
@@ -48,11 +48,12 @@ export class Store extends pulumi.ComponentResource {
     super("berth:data:Store", name, { kind: args.spec.kind, image: args.image }, opts);
     const { spec, platform } = args;
     const server = serverOf(spec);
+    const place = platform.volume(name);
 
     const volume = new docker.Volume(
       `${name}-volume`,
       { name: args.physicalName },
-      { parent: this, provider: platform.provider, protect: platform.protect, retainOnDelete: platform.protect },
+      { parent: this, provider: place.provider, protect: platform.protect, retainOnDelete: platform.protect },
     );
     const workload = new Service(
       name,
@@ -79,6 +80,7 @@ export class Store extends pulumi.ComponentResource {
           stopSignal: server.stopSignal,
           readOnly: true,
           volumes: { [args.physicalName]: server.dataDirectory },
+          constraints: [place.constraint],
           tmpfs: server.tmpfs,
         },
       },

@@ -1,11 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
-import type * as Command from "@pulumi/command";
 import type { Config } from "../config/load.ts";
 import type { HealthCheck, JobService, RunningService } from "../config/system.ts";
 import { Store } from "../data/store.ts";
 import type { Networks } from "../network/networks.ts";
 import type { Secrets } from "../secrets/secrets.ts";
-import { Job } from "../service/job.ts";
+import { Job, type ManagerShell } from "../service/job.ts";
 import { Service, type Platform } from "../service/service.ts";
 import type { Attachment, SecretFile } from "../service/workload.ts";
 import { physicalName } from "../shared/naming.ts";
@@ -19,7 +18,7 @@ export interface WorkloadsArgs {
   readonly secrets: Secrets;
   readonly platform: Platform;
   /** How jobs reach a swarm manager. */
-  readonly manager: { readonly connection: Command.types.input.remote.ConnectionArgs; readonly shell: string };
+  readonly manager: ManagerShell;
 }
 
 /** The running part of a system, by its names in the system file. */
@@ -85,6 +84,7 @@ function createService(name: string, spec: RunningService, args: WorkloadsArgs, 
         volumes: Object.fromEntries(
           Object.entries(spec.volumes).map(([volume, path]) => [physicalName(config.system.name, volume), path]),
         ),
+        constraints: [...new Set(Object.keys(spec.volumes).map((volume) => platform.volume(volume).constraint))],
         tmpfs: spec.readOnly ? { "/tmp": "64 MB" } : {},
       },
     },
@@ -115,8 +115,7 @@ function createJob(name: string, spec: JobService, args: WorkloadsArgs, opts: pu
   return new Job(
     name,
     {
-      connection: args.manager.connection,
-      shell: args.manager.shell,
+      manager: args.manager,
       script: {
         name: physicalName(config.system.name, name),
         image: pin(config, spec.image),
@@ -144,7 +143,7 @@ function createVolumes({ config, platform }: WorkloadsArgs): void {
     new docker.Volume(
       `${name}-volume`,
       { name: physicalName(config.system.name, name) },
-      { provider: platform.provider, protect: platform.protect, retainOnDelete: platform.protect },
+      { provider: platform.volume(name).provider, protect: platform.protect, retainOnDelete: platform.protect },
     );
   }
 }
