@@ -3,6 +3,7 @@ import { ZoneRecords } from "./components/cloudflare/zone-records.ts";
 import { load } from "./components/config/load.ts";
 import { Edge } from "./components/edge/edge.ts";
 import { Fleet } from "./components/fleet/fleet.ts";
+import { chooseManager } from "./components/fleet/manager.ts";
 import { writeSshFiles } from "./components/fleet/ssh.ts";
 import { Networks } from "./components/network/networks.ts";
 import { releaseContent } from "./components/release/content.ts";
@@ -15,6 +16,7 @@ import { createWorkloads } from "./components/workloads/workloads.ts";
 
 const config = await load();
 writeSshFiles(config);
+await chooseManager(config, { preview: pulumi.runtime.isDryRun() });
 
 const fleet = new Fleet("fleet", { config });
 const onSwarm = { dependsOn: fleet.ready };
@@ -23,11 +25,12 @@ const secrets = new Secrets("secrets", { config, provider: fleet.provider }, onS
 
 const platform: Platform = {
   provider: fleet.provider,
+  volume: (name) => fleet.volume(name),
   rollouts: pulumi.runtime.isDryRun() ? undefined : new Rollouts(convergeThrough(() => fleet.docker())),
   slackMs: config.convergenceSlackMs,
   protect: config.environment !== "local",
 };
-const workloads = createWorkloads({ config, networks, secrets, platform, manager: fleet.managerShell }, onSwarm);
+const workloads = createWorkloads({ config, networks, secrets, platform, manager: fleet }, onSwarm);
 
 const dns = new ZoneRecords("dns", { config, addresses: fleet.edgeAddresses });
 const edge = new Edge(

@@ -8,11 +8,13 @@ import type { LabImages } from "./images.ts";
 import { ensurePrograms } from "./packages.ts";
 import { run } from "./run.ts";
 import type { Lab } from "./settings.ts";
-import { keepPorts, readIfThere } from "./state.ts";
+import { keepPorts, keptPorts, readIfThere } from "./state.ts";
 /** A lab host as the stack file describes it. */
 export interface LabHost {
   readonly name: string;
   readonly sshPort: number;
+  /** Port on 127.0.0.1 where its edge answers. */
+  readonly httpsPort: number;
   /** Address on the lab's network: what DNS records point at. */
   readonly address: string;
   /** Public host key, `ssh-ed25519 AAAA…`. */
@@ -36,7 +38,7 @@ const hostConfig: Docker.HostConfig & { CgroupnsMode: string } = {
   RestartPolicy: { Name: "unless-stopped" },
 };
 
-/** Starts the lab's host: systemd and sshd, nothing else. berth bootstraps it like any other machine. */
+/** Starts the lab's hosts: systemd and sshd, nothing else. berth bootstraps them like any other machines. */
 export async function ensureHosts(
   docker: Docker,
   lab: Lab,
@@ -44,37 +46,89 @@ export async function ensureHosts(
   prefix: string,
   report: (step: string) => void,
 ): Promise<LabHost[]> {
-  const { host1: sshPort } = await keepPorts(join(lab.directory, "host-ports.json"), ["host1"]);
-  const spec = hostSpec(lab, images.host.tag, `${prefix}.11`, sshPort);
+  const names = hostNames(lab, Object.keys(await keptPorts(hostPortsFile(lab))));
+  const ports = await keepPorts(hostPortsFile(lab), names.flatMap(portPurposes));
+  const key = (await readIfThere(`${await ensureSshKey(lab, report)}.pub`)) ?? "";
+  return Promise.all(
+    names.map(async (name, index) => {
+      const own = portsOf(lab, name, ports);
+      const spec = hostSpec(name, images.host.tag, `${prefix}.${11 + index}`, own);
+      const { id, hostKey } = await ensureHost(docker, lab, spec, { key, sshPort: own.ssh }, report);
+      return { name, sshPort: own.ssh, httpsPort: own.https, address: spec.address, hostKey, id };
+    }),
+  );
+}
+
+/** Names of the hosts that a lab is to have; those that it has stay. */
+export function hostNames(lab: Pick<Lab, "hosts">, kept: readonly string[]): string[] {
+  const there = kept.filter((purpose) => /^host\d+$/.test(purpose)).length;
+  const count = lab.hosts ?? Math.max(1, there);
+  if (count < there)
+    throw new Error(
+      `--hosts or LAB_HOSTS: is less than the lab has, got ${count} of ${there}; ` +
+        "keep them, or remove the lab first: npm run lab:down",
+    );
+  return Array.from({ length: count }, (_, index) => `host${index + 1}`);
+}
+
+interface HostPorts {
+  readonly ssh: number;
+  readonly http: number;
+  readonly https: number;
+}
+
+/** The first host has the ports that the lab's user chose. */
+function portPurposes(name: string): string[] {
+  return name === "host1" ? [name] : [name, `${name}-http`, `${name}-https`];
+}
+
+function portsOf(lab: Lab, name: string, ports: Readonly<Record<string, number>>): HostPorts {
+  const at = (purpose: string): number => ports[purpose] ?? 0;
+  const edge =
+    name === "host1"
+      ? { http: lab.httpPort, https: lab.httpsPort }
+      : { http: at(`${name}-http`), https: at(`${name}-https`) };
+  return { ssh: at(name), ...edge };
+}
+
+function hostPortsFile(lab: Lab): string {
+  return join(lab.directory, "host-ports.json");
+}
+
+async function ensureHost(
+  docker: Docker,
+  lab: Lab,
+  spec: ContainerSpec,
+  { key, sshPort }: { readonly key: string; readonly sshPort: number },
+  report: (step: string) => void,
+): Promise<{ id: string; hostKey: string }> {
+  const { part } = spec;
   const found = await findContainer(docker, lab, spec);
   // A host holds what was deployed on it. Replacing it unasked would be the opposite of what the lab is for.
   if (found && !found.same)
     throw new Error(
-      `${objectName(lab, "host1")}: was made with other settings (ports or image) than now; ` +
+      `${objectName(lab, part)}: was made with other settings (ports or image) than now; ` +
         "keep those, or remove the lab first: npm run lab:down",
     );
   const { container, outcome } = await ensureContainer(docker, lab, spec);
-  if (outcome !== "kept") report(`host1 ${outcome}`);
-  const key = (await readIfThere(`${await ensureSshKey(lab, report)}.pub`)) ?? "";
+  if (outcome !== "kept") report(`${part} ${outcome}`);
   await execIn(container, [
     "sh",
     "-c",
     `umask 077; mkdir -p /root/.ssh; echo '${key.trim()}' >/root/.ssh/authorized_keys`,
   ]);
-  const hostKey = await until("host1", () => execIn(container, ["cat", "/etc/ssh/ssh_host_ed25519_key.pub"]));
-  await until("host1", () => sshGreets(sshPort));
+  const hostKey = await until(part, () => execIn(container, ["cat", "/etc/ssh/ssh_host_ed25519_key.pub"]));
+  await until(part, () => sshGreets(sshPort));
   const [type = "", data = ""] = hostKey.trim().split(" ");
-  return [
-    { name: "host1", sshPort, address: spec.address, hostKey: `${type} ${data}`, id: (await container.inspect()).Id },
-  ];
+  return { hostKey: `${type} ${data}`, id: (await container.inspect()).Id };
 }
 
-export function hostSpec(lab: Lab, image: string, address: string, sshPort: number): ContainerSpec {
+export function hostSpec(name: string, image: string, address: string, ports: HostPorts): ContainerSpec {
   return {
-    part: "host1",
+    part: name,
     image,
     address,
-    ports: { [sshPort]: "22/tcp", [lab.httpPort]: "80/tcp", [lab.httpsPort]: "443/tcp" },
+    ports: { [ports.ssh]: "22/tcp", [ports.http]: "80/tcp", [ports.https]: "443/tcp" },
     binds: ["/sys/fs/cgroup:/sys/fs/cgroup:rw"],
     // overlay2 cannot stand on the container's own overlay.
     anonymousVolumes: ["/var/lib/docker"],

@@ -7,7 +7,7 @@ import { parseCommandLine, UsageError } from "./settings.ts";
 import { readIfThere } from "./state.ts";
 
 /*
- * npm run lab [-- up|down|env|build] [--name NAME] [--http-port N] [--https-port N]
+ * npm run lab [-- up|down|env|build] [--name NAME] [--hosts N] [--http-port N] [--https-port N]
  * `build` fills the caches alone: what takes minutes on a new machine.
  * Everything is check-then-act: after an interruption, `up` goes on where it stopped and `down` removes what there is.
  */

@@ -16,7 +16,12 @@ export interface Lab {
   readonly domain: string;
   readonly httpPort: number;
   readonly httpsPort: number;
+  /** How many hosts it is to have; as many as it has, at least one, when nobody says. */
+  readonly hosts?: number;
 }
+
+/** More than anyone rehearses on one machine. */
+const maxHosts = 9;
 
 export const verbs = ["up", "down", "env", "build"] as const;
 export type Verb = (typeof verbs)[number];
@@ -24,7 +29,12 @@ export type Verb = (typeof verbs)[number];
 export class UsageError extends Error {}
 
 /** A lab that is called `local` owns the stack file in the root; others keep theirs with their state. */
-export function labNamed(name: string, root: string, ports: { http: number; https: number }, env = process.env): Lab {
+export function labNamed(
+  name: string,
+  root: string,
+  sizes: { readonly http: number; readonly https: number; readonly hosts?: number | undefined },
+  env = process.env,
+): Lab {
   const directory = join(root, ".lab", name);
   return {
     name,
@@ -33,8 +43,9 @@ export function labNamed(name: string, root: string, ports: { http: number; http
     cache: join(env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "berth"),
     stackFile: name === "local" ? join(root, "Pulumi.local.yaml") : join(directory, `Pulumi.${name}.yaml`),
     domain: "palmistry.test",
-    httpPort: ports.http,
-    httpsPort: ports.https,
+    httpPort: sizes.http,
+    httpsPort: sizes.https,
+    ...(sizes.hosts === undefined ? {} : { hosts: sizes.hosts }),
   };
 }
 
@@ -57,7 +68,8 @@ export function parseCommandLine(argv: readonly string[], env: NodeJS.ProcessEnv
   };
   if (ports.http === ports.https)
     throw new UsageError(`--http-port, --https-port: must differ, got ${ports.http} for both`);
-  return [verb, labNamed(name, root, ports, env)];
+  const hosts = hostCount(values.hosts ?? env["LAB_HOSTS"]);
+  return [verb, labNamed(name, root, { ...ports, hosts }, env)];
 }
 
 function parse(argv: readonly string[]) {
@@ -65,6 +77,7 @@ function parse(argv: readonly string[]) {
     name: { type: "string" },
     "http-port": { type: "string" },
     "https-port": { type: "string" },
+    hosts: { type: "string" },
   } as const;
   try {
     return parseArgs({ args: [...argv], options, allowPositionals: true });
@@ -75,6 +88,14 @@ function parse(argv: readonly string[]) {
 
 function isVerb(text: string): text is Verb {
   return (verbs as readonly string[]).includes(text);
+}
+
+function hostCount(text: string | undefined): number | undefined {
+  if (text === undefined || text === "") return undefined;
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 1 || count > maxHosts)
+    throw new UsageError(`--hosts or LAB_HOSTS: must be a number from 1 to ${maxHosts}, got "${text}"`);
+  return count;
 }
 
 function port(source: string, text: string | undefined, fallback: number): number {

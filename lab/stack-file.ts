@@ -45,7 +45,11 @@ config:
 ${Object.entries(pins)
   .map(([key, name]) => `    ${key}: ${pin(name, facts.images.digests[name] ?? "")}\n`)
   .join("")}`;
-  return owned(facts).reduce((text, [path, value]) => setValue(text, path, value), head);
+  // The last host is the one that is no manager of the smallest fleets.
+  return [...owned(facts), ...placement(facts, facts.hosts.at(-1))].reduce(
+    (text, [path, value]) => setValue(text, path, value),
+    head,
+  );
 }
 
 /**
@@ -53,7 +57,9 @@ ${Object.entries(pins)
  * wrote it; pins that people changed stay.
  */
 export function updateStackFile(text: string, facts: StackFacts): string {
-  const { config } = parse(text) as { config?: { "berth:images"?: Record<string, string> } };
+  const { config } = parse(text) as {
+    config?: { "berth:images"?: Record<string, string>; "berth:volumes"?: Record<string, string> };
+  };
   const rebuilt = Object.entries(facts.images.earlier).flatMap(([name, digests]) =>
     digests.map((digest): [string, string] => [pin(name, digest), pin(name, facts.images.digests[name] ?? "")]),
   );
@@ -62,7 +68,9 @@ export function updateStackFile(text: string, facts: StackFacts): string {
     const wanted = replacement.get(current);
     return wanted === undefined ? [] : [[["config", "berth:images", key], wanted]];
   });
-  return [...owned(facts), ...followed].reduce((next, [path, value]) => setValue(next, path, value), text);
+  // Data is where it was when there was one host.
+  const placed = config?.["berth:volumes"] === undefined ? placement(facts, facts.hosts[0]) : [];
+  return [...owned(facts), ...placed, ...followed].reduce((next, [path, value]) => setValue(next, path, value), text);
 }
 
 type Assignment = [path: string[], value: unknown];
@@ -71,14 +79,24 @@ export function pin(name: string, digest: string): string {
   return `${registryAddress}/${name}@${digest}`;
 }
 
+/** One host keeps all volumes: tasks that share one cannot be apart. */
+function placement({ hosts }: StackFacts, host: LabHost | undefined): Assignment[] {
+  if (hosts.length < 2 || !host) return [];
+  const volumes = ["postgres", "redis", "uploads"];
+  return [[["config", "berth:volumes"], Object.fromEntries(volumes.map((volume) => [volume, host.name]))]];
+}
+
 /** Keys that are not worth a thought of the user's: they follow from what runs on this machine. */
 function owned(facts: StackFacts): Assignment[] {
-  const hosts = facts.hosts.map(({ name, sshPort, hostKey, address }) => ({
+  const managers = facts.hosts.length < 3 ? 1 : 3;
+  const hosts = facts.hosts.map(({ name, sshPort, hostKey, address }, index) => ({
     name,
     address: "127.0.0.1",
     port: sshPort,
     hostKey,
     publicAddress: address,
+    privateAddress: address,
+    ...(index < managers ? {} : { role: "worker" }),
     labels: { edge: "true" },
   }));
   return [

@@ -43,7 +43,7 @@ export async function build(lab: Lab, progress: Progress) {
   return { docker, images, engine };
 }
 
-/** Brings up everything around berth: engine, images, parts, an empty host, the stack file. */
+/** Brings up everything around berth: engine, images, parts, empty hosts, the stack file. */
 export async function prepare(lab: Lab, progress: Progress): Promise<PreparedLab> {
   await checkPorts(lab);
   const { docker, images, engine } = await build(lab, progress);
@@ -85,7 +85,7 @@ async function askVersion({ lab, parts }: PreparedLab): Promise<string> {
 }
 
 export function renderSummary(
-  { lab, engine }: Pick<PreparedLab, "lab" | "engine">,
+  { lab, engine, hosts }: Pick<PreparedLab, "lab" | "engine" | "hosts">,
   version: string,
   phases: readonly { readonly title: string; readonly seconds: number }[],
 ): string {
@@ -98,7 +98,7 @@ export function renderSummary(
   return `
 ${site}/ runs palmistry ${version}
   curl --cacert ${root} --resolve ${lab.domain}:${lab.httpsPort}:127.0.0.1 ${site}/api/version
-
+${hosts.length > 1 ? `  the same from ${hosts.map(({ name, httpsPort }) => `${name}: port ${httpsPort}`).join(", ")}\n` : ""}
 ${engine.summary.join("\n")}
 ${phases.map(({ title, seconds }) => `${title} ${seconds.toFixed(1)} s`).join(", ")}
 
@@ -152,10 +152,12 @@ async function forgetEarlierHosts(
   const ids = hosts.map(({ id }) => `${id}\n`).join("");
   const known = await readIfThere(path);
   if (known === ids) return;
-  if (known !== undefined && (await dropState(lab))) {
+  // Hosts that come to it are no reason.
+  const gone = known?.split("\n").some((id) => !ids.includes(id));
+  if (gone === true && (await dropState(lab))) {
     // The records of the earlier state would be in the way of the new ones.
     await removePart(docker, lab, "cloudflare");
-    report("the host is a new one: the state of the earlier one, and its DNS records, are dropped");
+    report("a host is a new one: the state of the earlier ones, and their DNS records, are dropped");
   }
   await writeFileAtomic(path, ids);
 }

@@ -6,7 +6,7 @@ import type { Duplex } from "node:stream";
 import type { Host } from "../components/config/host.ts";
 import { CommandConnection } from "../components/fleet/dial-stdio.ts";
 import { renderKnownHosts, renderSshConfig, sshDirectory } from "../components/fleet/ssh.render.ts";
-import { sshCommand, writeSshFiles } from "../components/fleet/ssh.ts";
+import { keptManager, sshCommand, writeSshFiles } from "../components/fleet/ssh.ts";
 import { configSecret, type StackRef } from "./pulumi.ts";
 import { isRecord, type StackFile } from "./stack-file.ts";
 import { OperatorError } from "./verb.ts";
@@ -36,15 +36,14 @@ export interface DockerHost {
   close(): void;
 }
 
-/** Machines of the stack file; the first one is the manager of the swarm. */
-export async function hostsOf(file: StackFile): Promise<[Host, ...Host[]]> {
+/** Machines of the stack file. */
+export async function hostsOf(file: StackFile): Promise<Host[]> {
   const [{ stackSchema }, { check, toProblems }] = await Promise.all([
     import("../components/config/stack.ts"),
     import("../components/config/findings.ts"),
   ]);
   const { whole, findings } = check(stackSchema.pick({ hosts: true }), { hosts: file.values["hosts"] });
-  const [manager, ...others] = whole?.hosts ?? [];
-  if (manager) return [manager, ...others];
+  if (whole) return whole.hosts;
   const problems = toProblems("berth:", findings).map(({ path, message }) => `${path}: ${message}`);
   throw new OperatorError([`${file.path}: the hosts cannot be read:`, ...problems].join("\n  - "));
 }
@@ -57,8 +56,9 @@ export async function ensureSshFiles(ref: StackRef, file: StackFile, hosts: read
   const { stack, root } = ref;
   const key = file.values["sshKey"] !== undefined;
   const directory = join(root, sshDirectory(stack));
+  const manager = keptManager({ stack, hosts }, root);
   const upToDate =
-    holds(join(directory, "ssh_config"), renderSshConfig({ stack, hosts, key })) &&
+    holds(join(directory, "ssh_config"), renderSshConfig({ stack, hosts, manager, key })) &&
     holds(join(directory, "known_hosts"), renderKnownHosts(hosts)) &&
     existsSync(join(directory, "key")) === key;
   if (upToDate) return;
@@ -67,9 +67,9 @@ export async function ensureSshFiles(ref: StackRef, file: StackFile, hosts: read
 }
 
 /** The Docker API of a host through `ssh`, to be started in the project root. */
-export function dockerThroughSsh({ stack, root }: StackRef, host: Host, timeoutMs?: number): DockerHost {
-  const argv = sshCommand(stack, host.name, ["docker", "system", "dial-stdio"]) as [string, ...string[]];
-  return dockerOver(host.name, () => new CommandConnection(argv, root, (said) => said), timeoutMs);
+export function dockerThroughSsh({ stack, root }: StackRef, host: string, timeoutMs?: number): DockerHost {
+  const argv = sshCommand(stack, host, ["docker", "system", "dial-stdio"]) as [string, ...string[]];
+  return dockerOver(host, () => new CommandConnection(argv, root, (said) => said), timeoutMs);
 }
 
 /** The Docker API at the end of connections that `connect` makes. */

@@ -1,3 +1,4 @@
+import { answeringManager } from "../components/fleet/manager.ts";
 import { parseImageRef } from "../components/shared/image-ref.ts";
 import { DockerError, dockerThroughSsh, ensureSshFiles, hostsOf } from "./hosts.ts";
 import { isRecord } from "./stack-file.ts";
@@ -10,7 +11,7 @@ import { OperatorError, type OpenRegistry } from "./verb.ts";
 export const registryThroughManager: OpenRegistry = async (ref, file) => {
   const hosts = await hostsOf(file);
   await ensureSshFiles(ref, file, hosts);
-  const docker = dockerThroughSsh(ref, hosts[0]);
+  const docker = dockerThroughSsh(ref, await answeringManager({ stack: ref.stack, hosts }, ref.root));
   // The way there is opened while the caller still reads the state; what fails here, fails again where it is asked for.
   docker.get("/_ping").catch(() => undefined);
   return {

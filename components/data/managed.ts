@@ -1,7 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import type * as Command from "@pulumi/command";
 import type { ManagedStore } from "../config/store.ts";
-import { command } from "../shared/providers.ts";
+import type { ManagerShell } from "../service/job.ts";
 import type { Ready } from "../shared/ready.ts";
 import { renderManagedCheck } from "./managed.render.ts";
 
@@ -10,17 +9,14 @@ export interface ManagedArgs {
   readonly url: pulumi.Input<string>;
   /** Identity of what is deployed: with another one the store is asked again. */
   readonly release: string;
-  /** SSH connection to a machine of the swarm. */
-  readonly connection: Command.types.input.remote.ConnectionArgs;
-  /** Shell that reads a script from standard input. */
-  readonly shell: string;
+  readonly manager: ManagerShell;
 }
 
 /**
  * A data store that somebody else runs. Before anything is deployed that uses it, a machine of the swarm must reach it
  * and find a valid certificate for its name.
  *
- * Creates: one `command.remote.Command`. Stateful: no.
+ * Creates: one command on a manager. Stateful: no.
  */
 export class Managed extends pulumi.ComponentResource {
   /** What dependants wait for. */
@@ -30,14 +26,10 @@ export class Managed extends pulumi.ComponentResource {
     const { spec, release } = args;
     super("berth:data:Managed", name, { server: spec.server }, opts);
 
-    const check = new command.remote.Command(
+    const check = args.manager.runOnManager(
       `${name}-check`,
       {
-        connection: args.connection,
-        // By standard input: a failure then shows what the script said and not its text.
-        create: args.shell,
-        stdin: pulumi.secret(pulumi.output(args.url)).apply((url) => renderManagedCheck({ name, spec, url, release })),
-        addPreviousOutputInEnv: false,
+        script: pulumi.secret(pulumi.output(args.url)).apply((url) => renderManagedCheck({ name, spec, url, release })),
       },
       { parent: this },
     );

@@ -36,8 +36,9 @@ export interface StoreSecrets {
  * front.
  *
  * Creates: one `docker.Volume`, a `docker.Secret` for each file with credentials, one `Service` that stops before it
- * starts, since two servers must not share a data directory; for a pooler a second `Service`. Stateful: yes; outside
- * the local environment the volume is protected and survives its own removal from the program.
+ * starts, since two servers must not share a data directory, kept on the host of its volume; for a pooler a second
+ * `Service`. Stateful: yes; outside the local environment the volume is protected and survives its own removal from
+ * the program.
  */
 export class Store extends pulumi.ComponentResource {
   /** What runs, by name within the system. */
@@ -49,11 +50,12 @@ export class Store extends pulumi.ComponentResource {
     const { spec, platform } = args;
     super("berth:data:Store", name, { kind: spec.kind, image: args.image(spec.image) }, opts);
     const server = serverOf(spec);
+    const place = platform.volume(name);
 
     const volume = new docker.Volume(
       `${name}-volume`,
       { name: args.physicalName(name) },
-      { parent: this, provider: platform.provider, protect: platform.protect, retainOnDelete: platform.protect },
+      { parent: this, provider: place.provider, protect: platform.protect, retainOnDelete: platform.protect },
     );
     const main = this.#run(name, args, server, spec, [volume]);
     const pooler =
@@ -111,6 +113,7 @@ export class Store extends pulumi.ComponentResource {
           user: spec.user,
           readOnly: true,
           volumes,
+          constraints: server.dataDirectory === undefined ? [] : [platform.volume(name).constraint],
           tmpfs: server.tmpfs,
         },
       },

@@ -23,7 +23,7 @@ import { certificateNames, renderSites, type SitesInput } from "./site.render.ts
 
 export interface EdgeArgs {
   readonly config: Config;
-  readonly fleet: Pick<Fleet, "edgeHosts" | "connection">;
+  readonly fleet: Pick<Fleet, "edgeHosts" | "connection" | "farewell">;
   readonly networks: Pick<Networks, "id" | "name">;
   /**
    * What the routes lead to. A changed route goes live after it, so that it never leads to what is not there yet.
@@ -52,7 +52,8 @@ const drain: Duration = "1 hour";
  * new Edge("edge", { config, fleet, networks });
  *
  * Creates, per edge host, one host after another: the runtime (ports, network, nginx of the pinned image), the sites,
- * the certificate; each a `command.remote.Command` that runs the host's `edge` program (host.sh). A host has one edge,
+ * the certificate; each a `command.remote.Command` that runs the host's `edge` program (host.sh). One more command per host takes
+ * the sites away when they, or the host, leave the stack. A host has one edge,
  * which other systems' stacks may share: each owns the file of its sites. The nginx that runs is of the image that
  * was set last.
  * Stateful: certificates stay on the host, under /etc/letsencrypt, also after a destroy.
@@ -74,6 +75,7 @@ export class Edge extends pulumi.ComponentResource {
 
     const done: pulumi.Resource[] = [];
     for (const host of args.fleet.edgeHosts) {
+      this.#sayFarewell(`${name}-${host.name}-farewell`, host);
       const runtime = this.#createRuntime(`${name}-${host.name}-runtime`, host, image, done.slice(-1));
       const sites = this.#createSites(`${name}-${host.name}-sites`, host, runtime);
       done.push(this.#createCertificate(`${name}-${host.name}-certificate`, host, sites));
@@ -93,24 +95,34 @@ export class Edge extends pulumi.ComponentResource {
         connection: this.#args.fleet.connection(host),
         create: pulumi.output(network).apply((known) => runtimeCommand(host, { image, ...known })),
         stdin: hostProgram(),
-        delete: pulumi.output(network.network).apply((known) => leaveCommand(host, known)),
         addPreviousOutputInEnv: false,
       },
       { parent: this, dependsOn: after },
     );
   }
 
+  /** On its way out, a system leaves the host's edge to the others. */
+  #sayFarewell(name: string, host: Host): void {
+    const { networks, config, fleet } = this.#args;
+    const { system } = config;
+    const leave = pulumi
+      .output(networks.name(system.edge.network))
+      .apply((network) => [removeCommand(host, system.name), leaveCommand(host, network)].join("\n"));
+    fleet.farewell(name, host, leave, { parent: this });
+  }
+
   #createSites(name: string, host: Host, runtime: pulumi.Resource): pulumi.Resource {
     const { config, fleet, upstreamsReady } = this.#args;
     const { system } = config;
-    const files = { ...renderNginx({ drain }), [`sites/${system.name}.conf`]: renderSites(sitesOf(config)) };
+    const others = fleet.edgeHosts.filter(({ name: other }) => other !== host.name);
+    const peers = others.flatMap(({ privateAddress }) => (privateAddress === undefined ? [] : [privateAddress]));
+    const files = { ...renderNginx({ drain }), [`sites/${system.name}.conf`]: renderSites(sitesOf(config, peers)) };
     return new command.remote.Command(
       name,
       {
         connection: fleet.connection(host),
         create: siteCommand(host, system.name, certificateNames(system.edge.sites)),
         stdin: renderFiles(files),
-        delete: removeCommand(host, system.name),
         addPreviousOutputInEnv: false,
       },
       { parent: this, dependsOn: pulumi.all([[runtime], upstreamsReady ?? []]).apply((parts) => parts.flat()) },
@@ -140,7 +152,7 @@ function edgeImage(config: Config): string {
   return image.ref;
 }
 
-function sitesOf(config: Config): SitesInput {
+function sitesOf(config: Config, peers: readonly string[]): SitesInput {
   const { operators } = config;
   const { name, edge, services } = config.system;
   const proxied = config.cloudflare !== "none" && config.cloudflare.proxied;
@@ -149,6 +161,7 @@ function sitesOf(config: Config): SitesInput {
     sites: edge.sites,
     limits: edge.limits,
     upstreams: upstreams(name, services),
+    peers,
     trustedProxies: proxied ? cloudflareRanges : [],
     operators,
   };

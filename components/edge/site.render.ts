@@ -10,6 +10,8 @@ export interface SitesInput {
   readonly limits: Edge["limits"];
   /** Where each web service answers: its name in the swarm and its port. */
   readonly upstreams: Readonly<Record<string, Upstream>>;
+  /** Addresses of the other hosts with an edge: the authority asks whichever of them it likes. */
+  readonly peers: readonly string[];
   /** Networks whose word about the visitor's address is taken; none by default. */
   readonly trustedProxies: readonly string[];
   /** Networks whose visitors are answered on routes for operators. */
@@ -35,7 +37,7 @@ export function renderSites(input: SitesInput): string {
       .filter((service) => used.has(service))
       .flatMap((service) => ["", ...upstream(target(input, service))]),
     "",
-    ...toHttps(input.sites.map((site) => site.host)),
+    ...toHttps(input),
     ...input.sites.flatMap((site) => ["", ...server(site, input)]),
   ];
   return `${lines.join("\n")}\n`;
@@ -90,14 +92,42 @@ function variable(use: string, name: string): string {
   return `berth_${use}_${name.replaceAll("-", "_")}`;
 }
 
-function toHttps(hosts: readonly string[]): string[] {
-  return block("server", [
+function toHttps({ system, sites, peers }: SitesInput): string[] {
+  const challenge = [`root ${edgeRoot}/webroot;`, "default_type text/plain;"];
+  const group = `${system}-edge-peers`;
+  const lines = block("server", [
     "include listen/http.conf;",
-    `server_name ${hosts.join(" ")};`,
+    `server_name ${sites.map((site) => site.host).join(" ")};`,
     "access_log off;",
-    ...block("location ^~ /.well-known/acme-challenge/", [`root ${edgeRoot}/webroot;`, "default_type text/plain;"]),
+    ...block("location ^~ /.well-known/acme-challenge/", [
+      ...challenge,
+      ...(peers.length > 0 ? ["try_files $uri @peers;"] : []),
+    ]),
+    ...(peers.length > 0 ? block("location @peers", askPeers(group)) : []),
     ...block("location /", ["return 301 https://$host$request_uri;"]),
   ]);
+  if (peers.length === 0) return lines;
+  return [
+    ...block(
+      `upstream ${group}`,
+      peers.map((peer) => `server ${peer}:80 max_fails=0;`),
+    ),
+    "",
+    ...lines,
+  ];
+}
+
+/** Only the host that asked for a certificate has the answer to its challenge. Whoever is asked does not ask on. */
+function askPeers(group: string): string[] {
+  return [
+    "if ($http_x_berth_peer) { return 404; }",
+    "proxy_set_header Host $host;",
+    "proxy_set_header X-Berth-Peer 1;",
+    "proxy_connect_timeout 2s;",
+    "proxy_read_timeout 5s;",
+    "proxy_next_upstream error timeout http_404;",
+    `proxy_pass http://${group};`,
+  ];
 }
 
 function server(site: Site, input: SitesInput): string[] {

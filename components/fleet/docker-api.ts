@@ -2,7 +2,8 @@ import { Agent } from "node:http";
 import type { Duplex } from "node:stream";
 import Docker from "dockerode";
 import { CommandConnection } from "./dial-stdio.ts";
-import { sshCommand, sshConfigPath } from "./ssh.ts";
+import { sshConfigPath } from "./ssh.render.ts";
+import { sshCommand } from "./ssh.ts";
 
 /** sshd is set up for more sessions than this on one connection; requests beyond it wait for a free one. */
 const maxSessions = 8;

@@ -22,7 +22,15 @@ export interface EngineArgs {
  * it as soon as it is installed.
  */
 export function renderEngine({ host, edge, registry }: EngineArgs): string {
-  const packages = ["apparmor", "ca-certificates", "iproute2", "iptables", ...(edge ? ["certbot", "openssl"] : [])];
+  // curl speaks to Docker's socket where its command line has no way to take a secret by standard input.
+  const packages = [
+    "apparmor",
+    "ca-certificates",
+    "curl",
+    "iproute2",
+    "iptables",
+    ...(edge ? ["certbot", "openssl"] : []),
+  ];
   return renderScript({
     host: host.name,
     concern: "engine",

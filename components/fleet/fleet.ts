@@ -2,61 +2,79 @@ import * as pulumi from "@pulumi/pulumi";
 import type * as Command from "@pulumi/command";
 import type * as Docker from "@pulumi/docker";
 import type DockerApi from "dockerode";
+import { managersOf, type Host as HostConfig } from "../config/host.ts";
 import type { Config } from "../config/load.ts";
-import type { Host as HostConfig } from "../config/host.ts";
-import { docker } from "../shared/providers.ts";
+import { command, docker } from "../shared/providers.ts";
+import { commandLine } from "../shared/shell.ts";
 import { connection } from "./connection.ts";
-import { Host, hostScript } from "./host.ts";
-import { rootShell } from "./script.ts";
-import { sshConfigPath } from "./ssh.ts";
-import { renderSwarm } from "./swarm.render.ts";
+import { renderFarewell } from "./farewell.render.ts";
+import { Host } from "./host.ts";
+import { hostLabel, renderMember } from "./member.render.ts";
+import { managerAlias, sshConfigPath } from "./ssh.render.ts";
+import { renderJoinTokens } from "./tokens.render.ts";
 
 export interface FleetArgs {
-  readonly config: Pick<Config, "stack" | "hosts" | "registry" | "sshKey">;
+  readonly config: Pick<Config, "stack" | "hosts" | "volumes" | "joinTokens" | "registry" | "sshKey">;
+}
+
+/** Where a volume is. */
+export interface VolumePlace {
+  /** Docker of its host. */
+  readonly provider: Docker.Provider;
+  /** Keeps tasks where it is, in Swarm's own words. */
+  readonly constraint: string;
+}
+
+/** What runs on a manager. */
+export interface ManagerScript {
+  readonly script: pulumi.Input<string>;
+  /** Command that takes back what the script did. */
+  readonly delete?: string;
 }
 
 /**
- * The machines of a stack as one Docker swarm.
+ * The machines of a stack as one Docker swarm, one machine or twenty.
  *
  * @example
  * const fleet = new Fleet("fleet", { config });
  * new docker.Network("backend", { driver: "overlay" }, { provider: fleet.provider });
  *
- * Creates: a `Host` per machine, the swarm on the first of them, the Docker provider that talks to it.
+ * Creates: a `Host` per machine; per machine a command that makes it a node of the swarm with its role, state and
+ * labels, and that removes the node when the machine is no longer in the stack file; the Docker provider that talks to
+ * a manager, and one for each host that keeps volumes.
  * Stateful: no; `pulumi destroy` takes away what runs on the machines and leaves them prepared, swarm included, so
  * that the next `pulumi up` is quick. Reinstall a machine to undo its preparation.
  */
 export class Fleet extends pulumi.ComponentResource {
-  /** The swarm manager: the first host of the stack. */
-  readonly manager: HostConfig;
-  /** Docker on the manager; usable as soon as the swarm is there. */
+  /** Docker on a manager; usable as soon as the swarm is there. */
   readonly provider: Docker.Provider;
   /** What others depend on to find the swarm complete. */
   readonly ready: pulumi.Resource[];
   readonly edgeHosts: readonly HostConfig[];
   /** Where visitors find the edge. */
   readonly edgeAddresses: readonly string[];
-  /** How a script that needs root reaches the manager. */
-  readonly managerShell: { readonly connection: Command.types.input.remote.ConnectionArgs; readonly shell: string };
 
+  readonly #name: string;
   readonly #config: FleetArgs["config"];
+  readonly #members: ReadonlyMap<string, pulumi.Resource>;
+  readonly #volumeProviders = new Map<string, Docker.Provider>();
   #docker: Promise<DockerApi> | undefined;
 
   constructor(name: string, args: FleetArgs, opts?: pulumi.ComponentResourceOptions) {
     const { config } = args;
     super("berth:fleet:Fleet", name, { hosts: config.hosts.map((host) => host.name) }, opts);
+    this.#name = name;
     this.#config = config;
-    this.manager = this.#onlyHost();
     this.edgeHosts = config.hosts.filter((host) => host.labels["edge"] === "true");
-    this.edgeAddresses = this.edgeHosts.map((host) => host.publicAddress ?? host.address);
-    this.managerShell = { connection: this.connection(this.manager), shell: this.shell(this.manager) };
+    this.edgeAddresses = visited(this.edgeHosts).map((host) => host.publicAddress ?? host.address);
 
-    const prepared = config.hosts.map((host) => this.#prepare(name, host));
-    const swarm = this.#createSwarm(name, prepared);
-    this.provider = this.#createProvider(name, swarm);
-    this.ready = [swarm, this.provider];
+    this.#members = this.#createMembers();
+    const members = [...this.#members.values()];
+    this.#rotateTokens(members);
+    this.provider = this.#createProvider(`${name}-manager`, managerAlias, members.slice(0, 1));
+    this.ready = [...members, this.provider];
 
-    this.registerOutputs({ manager: this.manager.name });
+    this.registerOutputs({});
   }
 
   /** How a `command.remote` resource reaches a host. */
@@ -64,51 +82,106 @@ export class Fleet extends pulumi.ComponentResource {
     return connection(host, this.#config.sshKey);
   }
 
-  /** Command that runs a script from standard input as root on a host. */
-  shell(host: HostConfig): string {
-    return rootShell(host);
-  }
-
-  /** The Docker API of the manager, for questions that no resource answers. Not for previews: it dials. */
+  /** The Docker API of a manager, for questions that no resource answers. Not for previews: it dials. */
   docker(): Promise<DockerApi> {
-    this.#docker ??= import("./docker-api.ts").then(({ dockerApi }) =>
-      dockerApi(this.#config.stack, this.manager.name),
-    );
+    this.#docker ??= import("./docker-api.ts").then(({ dockerApi }) => dockerApi(this.#config.stack, managerAlias));
     return this.#docker;
   }
 
-  #onlyHost(): HostConfig {
-    const [manager, ...others] = this.#config.hosts;
-    if (manager && others.length === 0) return manager;
-    const got = this.#config.hosts.map((host) => host.name).join(", ");
-    throw new pulumi.ResourceError(
-      `hosts: joining several hosts is not supported yet, got ${got}; keep one host in the stack file`,
-      this,
-      true,
+  /** A script on whichever manager answers, again whenever its text has changed. It may use Docker, and is not root. */
+  runOnManager(name: string, args: ManagerScript, opts: pulumi.CustomResourceOptions): pulumi.Resource {
+    const ssh = ["ssh", "-F", sshConfigPath(this.#config.stack), managerAlias];
+    return new command.local.Command(
+      name,
+      {
+        create: commandLine([...ssh, "sh -s"]),
+        stdin: args.script,
+        ...(args.delete !== undefined && { delete: commandLine([...ssh, args.delete]) }),
+        addPreviousOutputInEnv: false,
+      },
+      opts,
     );
   }
 
-  #prepare(name: string, host: HostConfig): pulumi.Resource {
-    const { registry } = this.#config;
-    const args = { host, connection: this.connection(host), registry };
-    return new Host(`${name}-${host.name}`, args, { parent: this }).ready;
+  /** A command that runs on a host when this resource goes; done without the host when that is lost and removed. */
+  farewell(
+    name: string,
+    host: HostConfig,
+    said: pulumi.Input<string>,
+    opts: pulumi.CustomResourceOptions,
+  ): pulumi.Resource {
+    const stdin = pulumi.output(said).apply((text) => renderFarewell(this.#config.stack, host, text));
+    return new command.local.Command(name, { delete: "sh -s leave", stdin, addPreviousOutputInEnv: false }, opts);
   }
 
-  #createSwarm(name: string, prepared: pulumi.Resource[]): Command.remote.Command {
-    const script = renderSwarm(this.manager);
-    const options = { parent: this, dependsOn: prepared };
-    return hostScript(`${name}-swarm`, this.manager, this.connection(this.manager), script, options);
+  /** The place of a volume, which the stack file names when there are several hosts. */
+  volume(name: string): VolumePlace {
+    const host = this.#config.volumes[name];
+    const member = host === undefined ? undefined : this.#members.get(host);
+    if (host === undefined || !member) throw new Error(`no host keeps the volume "${name}"`);
+    const provider =
+      this.#volumeProviders.get(host) ?? this.#createProvider(`${this.#name}-${host}-docker`, host, [member]);
+    this.#volumeProviders.set(host, provider);
+    return { provider, constraint: `node.labels.${hostLabel}==${host}` };
+  }
+
+  /** All hosts are prepared at once; managers join one after another, since each changes who decides. */
+  #createMembers(): ReadonlyMap<string, pulumi.Resource> {
+    const { hosts } = this.#config;
+    const [first] = managersOf(hosts);
+    const members = new Map<string, pulumi.Resource>();
+    let lastManager: pulumi.Resource | undefined;
+    for (const host of hosts.toSorted((a, b) => Number(a.role === "worker") - Number(b.role === "worker"))) {
+      const before = host.role === "manager" ? lastManager : members.get(first?.name ?? "");
+      const member = this.#createMember(host, host === first, before);
+      members.set(host.name, member);
+      if (host.role === "manager") lastManager = member;
+    }
+    return members;
+  }
+
+  #createMember(host: HostConfig, first: boolean, before: pulumi.Resource | undefined): pulumi.Resource {
+    const { stack, registry } = this.#config;
+    const prepared = new Host(
+      `${this.#name}-${host.name}`,
+      { host, connection: this.connection(host), registry },
+      { parent: this },
+    );
+    return new command.local.Command(
+      `${this.#name}-${host.name}-swarm`,
+      {
+        create: "sh -s join",
+        delete: "sh -s leave",
+        stdin: renderMember({ stack, host, first }),
+        addPreviousOutputInEnv: false,
+      },
+      { parent: this, dependsOn: [prepared.ready, ...(before ? [before] : [])] },
+    );
+  }
+
+  /** Hosts that are in the swarm do not need the tokens any more. */
+  #rotateTokens(members: pulumi.Resource[]): void {
+    const { joinTokens } = this.#config;
+    if (joinTokens === 1) return;
+    const options = { parent: this, dependsOn: members };
+    this.runOnManager(`${this.#name}-join-tokens`, { script: renderJoinTokens(joinTokens) }, options);
   }
 
   /**
    * By the names of the SSH configuration and paths relative to the project: the same on every machine that runs
    * this program, so nobody's `up` changes the provider.
    */
-  #createProvider(name: string, swarm: pulumi.Resource): Docker.Provider {
+  #createProvider(name: string, host: string, after: pulumi.Resource[]): Docker.Provider {
     return new docker.Provider(
-      `${name}-manager`,
-      { host: `ssh://${this.manager.name}`, sshOpts: ["-F", sshConfigPath(this.#config.stack)] },
-      { parent: this, dependsOn: [swarm] },
+      name,
+      { host: `ssh://${host}`, sshOpts: ["-F", sshConfigPath(this.#config.stack)] },
+      { parent: this, dependsOn: after },
     );
   }
+}
+
+/** Visitors are not sent to a host that is drained, as long as there is another. */
+function visited(edgeHosts: readonly HostConfig[]): readonly HostConfig[] {
+  const active = edgeHosts.filter((host) => host.state === "active");
+  return active.length > 0 ? active : edgeHosts;
 }

@@ -25,7 +25,9 @@ export class Host extends pulumi.ComponentResource {
 
   constructor(name: string, args: HostArgs, opts?: pulumi.ComponentResourceOptions) {
     const { host, connection, registry } = args;
-    super("berth:fleet:Host", name, { address: host.address, labels: host.labels }, opts);
+    const { address, role, state, labels } = host;
+    // Shown by previews, which say little about the text of a script.
+    super("berth:fleet:Host", name, { address, role, state, labels }, opts);
 
     const access = hostScript(`${name}-access`, host, connection, renderAccess(host), { parent: this });
     const engine = hostScript(

@@ -11,19 +11,31 @@ export function sshDirectory(stack: string): string {
   return `.berth/${stack}`;
 }
 
+/** Path of the SSH configuration of a stack, relative to the project root. */
+export function sshConfigPath(stack: string): string {
+  return `${sshDirectory(stack)}/ssh_config`;
+}
+
+/** Name under which the configuration has the manager that answers. No host can have it: names have no dots. */
+export const managerAlias = "manager.swarm";
+
 export interface SshConfigArgs {
   readonly stack: string;
   readonly hosts: readonly Host[];
+  /** The manager that is talked to. */
+  readonly manager: string;
   /** A private key is given in the configuration; without it the SSH agent and the user's own keys are used. */
   readonly key: boolean;
 }
 
 /** One `Host` per machine, named as in the stack file, and one set of options for all of them. */
-export function renderSshConfig({ stack, hosts, key }: SshConfigArgs): string {
+export function renderSshConfig({ stack, hosts, manager, key }: SshConfigArgs): string {
   const directory = sshDirectory(stack);
+  const alias = hosts.filter(({ name }) => name === manager);
   return [
     "# Managed by berth. Paths are relative to the project root.",
     ...hosts.flatMap((host) => ["", ...renderHost(host, directory)]),
+    ...alias.flatMap((host) => ["", ...renderHost(host, directory, managerAlias)]),
     "",
     "Host *",
     ...(key ? [`  IdentityFile ${directory}/key`, "  IdentitiesOnly yes"] : []),
@@ -49,14 +61,21 @@ export function renderKnownHosts(hosts: readonly Host[]): string {
   return pinned.map((host) => `${host.name} ${host.hostKey ?? ""}\n`).join("");
 }
 
-function renderHost(host: Host, directory: string): string[] {
+/** The manager that a configuration names, to be kept for as long as nobody asks whether it answers. */
+export function managerIn(config: string): string | undefined {
+  return new RegExp(`^Host ${managerAlias.replace(".", "\\.")}\\n(?: .*\\n)*?  HostKeyAlias (\\S+)$`, "m").exec(
+    config,
+  )?.[1];
+}
+
+function renderHost(host: Host, directory: string, name = host.name): string[] {
   const trust =
     host.hostKey === undefined
       ? // Only the local environment may leave the key out. ssh itself keeps this file.
         [`  UserKnownHostsFile ${directory}/accepted_hosts`, "  StrictHostKeyChecking accept-new"]
       : [`  UserKnownHostsFile ${directory}/known_hosts`, "  StrictHostKeyChecking yes"];
   return [
-    `Host ${host.name}`,
+    `Host ${name}`,
     `  HostName ${word(host, "address")}`,
     `  Port ${host.port}`,
     `  User ${word(host, "user")}`,

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Host } from "../config/host.ts";
+import { managersOf, type Host } from "../config/host.ts";
 import { commandLine } from "../shared/shell.ts";
-import { renderKnownHosts, renderSshConfig, sshDirectory } from "./ssh.render.ts";
+import { managerIn, renderKnownHosts, renderSshConfig, sshConfigPath, sshDirectory } from "./ssh.render.ts";
 
 /** The part of the configuration that SSH needs; a `Config` is one. */
 export interface SshArgs {
@@ -13,16 +13,17 @@ export interface SshArgs {
   readonly sshKey?: string;
 }
 
-/** Path of the SSH configuration of a stack, relative to the project root. */
-export function sshConfigPath(stack: string): string {
-  return `${sshDirectory(stack)}/ssh_config`;
-}
-
 /**
  * Writes the SSH configuration, the pinned host keys and the private key of a stack below `root`, readable by the
  * user alone. Files that are right already are left alone; the others appear whole or not at all.
+ *
+ * @param manager Name of the manager to talk to; by default the one that answered last
  */
-export function writeSshFiles(config: SshArgs, root: string = process.cwd()): void {
+export function writeSshFiles(
+  config: SshArgs,
+  root: string = process.cwd(),
+  manager: string = keptManager(config, root),
+): void {
   const directory = join(root, sshDirectory(config.stack));
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   // `mode` above counts only for directories that are new.
@@ -30,11 +31,19 @@ export function writeSshFiles(config: SshArgs, root: string = process.cwd()): vo
   const key = config.sshKey;
   writeFile(
     join(root, sshConfigPath(config.stack)),
-    renderSshConfig({ stack: config.stack, hosts: config.hosts, key: key !== undefined }),
+    renderSshConfig({ stack: config.stack, hosts: config.hosts, manager, key: key !== undefined }),
   );
   writeFile(join(directory, "known_hosts"), renderKnownHosts(config.hosts));
   if (key === undefined) rmSync(join(directory, "key"), { force: true });
   else writeFile(join(directory, "key"), privateKeyText(key));
+}
+
+/** The manager that answered last, for as long as it is one; else the first. */
+export function keptManager({ stack, hosts }: SshArgs, root: string): string {
+  const path = join(root, sshConfigPath(stack));
+  const kept = existsSync(path) ? managerIn(readFileSync(path, "utf8")) : undefined;
+  const names = managersOf(hosts).map(({ name }) => name);
+  return names.find((name) => name === kept) ?? names[0] ?? "";
 }
 
 /**

@@ -9,6 +9,8 @@ import { serviceArgs, specLabel, type Workload } from "./workload.ts";
 /** What every workload of a stack shares. */
 export interface Platform {
   readonly provider: Docker.Provider;
+  /** Where a volume is: Docker of its host, and what keeps tasks there. */
+  readonly volume: (name: string) => { readonly provider: Docker.Provider; readonly constraint: string };
   /** Follows rollouts to their end; missing in previews, which touch no host. */
   readonly rollouts: Rollouts | undefined;
   /** Milliseconds allowed on top of the health budget. */
@@ -47,6 +49,8 @@ export class Service extends pulumi.ComponentResource {
       parent: this,
       provider: platform.provider,
       protect: platform.protect,
+      // Docker writes down for which processors an image is, which would read as a change for ever.
+      ...(workload.constraints.length > 0 && { ignoreChanges: ["taskSpec.placement.platforms"] }),
     });
     this.ready = converged(service, workload, specOf(asked), platform.rollouts, platform.slackMs);
 

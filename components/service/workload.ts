@@ -57,6 +57,8 @@ export interface Workload {
   readonly readOnly: boolean;
   /** Paths by volume name. */
   readonly volumes: Readonly<Record<string, string>>;
+  /** Which hosts it may run on, in Swarm's own words; all of them when there are none. */
+  readonly constraints: readonly string[];
   /** Sizes of in-memory file systems by path. */
   readonly tmpfs: Readonly<Record<string, Size>>;
   /** Configuration files. @default - none */
@@ -126,6 +128,7 @@ export function serviceArgs(workload: Workload): Docker.ServiceArgs {
       },
       resources: resourcesOf(workload.resources),
       restartPolicy: { condition: "any", delay: "1s", window: "0s" },
+      ...(workload.constraints.length > 0 && { placement: { constraints: [...workload.constraints] } }),
       networksAdvanceds: workload.attachments.map(({ networkId, alias }) => ({ id: networkId, aliases: [alias] })),
     },
     mode: { replicated: { replicas: workload.replicas } },

@@ -1,13 +1,12 @@
 import { createHash } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
-import type * as Command from "@pulumi/command";
 import type { Config } from "../config/load.ts";
 import type { HealthCheck, JobService, RunningService } from "../config/service.ts";
 import { Managed } from "../data/managed.ts";
 import { Store } from "../data/store.ts";
 import type { Networks } from "../network/networks.ts";
 import type { Secrets } from "../secrets/secrets.ts";
-import { Job } from "../service/job.ts";
+import { Job, type ManagerShell } from "../service/job.ts";
 import { Service, type Platform } from "../service/service.ts";
 import type { Attachment, SecretFile } from "../service/workload.ts";
 import { physicalName } from "../shared/naming.ts";
@@ -22,7 +21,7 @@ export interface WorkloadsArgs {
   readonly secrets: Secrets;
   readonly platform: Platform;
   /** How jobs reach a swarm manager. */
-  readonly manager: { readonly connection: Command.types.input.remote.ConnectionArgs; readonly shell: string };
+  readonly manager: ManagerShell;
 }
 
 /** The running part of a system, by its names in the system file. */
@@ -83,6 +82,7 @@ function createService(name: string, spec: RunningService, args: WorkloadsArgs, 
         volumes: Object.fromEntries(
           Object.entries(spec.volumes).map(([volume, path]) => [physicalName(config.system.name, volume), path]),
         ),
+        constraints: [...new Set(Object.keys(spec.volumes).map((volume) => platform.volume(volume).constraint))],
         tmpfs: { ...(spec.readOnly && { "/tmp": "64 MB" as const }), ...spec.tmpfs },
         configs: createFiles(name, spec.files, platform),
         capabilities: spec.capabilities,
@@ -105,7 +105,7 @@ function createStore(
     const url = secrets.value(spec.urlSecret);
     return {
       running: {},
-      ready: new Managed(name, { spec, url, release: pinsOf(config), ...args.manager }, opts).ready,
+      ready: new Managed(name, { spec, url, release: pinsOf(config), manager: args.manager }, opts).ready,
     };
   }
   const store = {
@@ -130,8 +130,7 @@ function createJob(name: string, spec: JobService, args: WorkloadsArgs, opts: pu
   return new Job(
     name,
     {
-      connection: args.manager.connection,
-      shell: args.manager.shell,
+      manager: args.manager,
       script: {
         name: physicalName(config.system.name, name),
         image: pin(config, spec.image),
@@ -159,7 +158,7 @@ function createVolumes({ config, platform }: WorkloadsArgs): void {
     new docker.Volume(
       `${name}-volume`,
       { name: physicalName(config.system.name, name) },
-      { provider: platform.provider, protect: platform.protect, retainOnDelete: platform.protect },
+      { provider: platform.volume(name).provider, protect: platform.protect, retainOnDelete: platform.protect },
     );
   }
 }

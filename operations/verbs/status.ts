@@ -1,4 +1,4 @@
-import type { Host } from "../../components/config/host.ts";
+import { managersOf, type Host } from "../../components/config/host.ts";
 import { CommandConnection } from "../../components/fleet/dial-stdio.ts";
 import { sshDirectory } from "../../components/fleet/ssh.render.ts";
 import { siteCertificate } from "../certificates.ts";
@@ -73,11 +73,11 @@ export async function readStatus(ref: StackRef): Promise<Status> {
   ]);
   const edgeHosts = hosts.filter((host) => host.labels["edge"] === "true");
   const sites = Array.isArray(outputs["sites"]) ? outputs["sites"].filter((site) => typeof site === "string") : [];
-  const docker = hosts.map((host) => dockerThroughSsh(ref, host, timeoutMs));
+  const docker = hosts.map((host) => dockerThroughSsh(ref, host.name, timeoutMs));
   try {
     const [hostStates, swarm, edges, certificates] = await Promise.all([
       Promise.all(hosts.map(async (host, index) => assessHost(host, await seen(hostInfo(docker[index]))))),
-      seen(readSwarm(docker[0])),
+      seen(Promise.any(managersOf(hosts).map(async (host) => readSwarm(docker[hosts.indexOf(host)])))),
       Promise.all(edgeHosts.map(async (host) => seen(edgeContainers(docker[hosts.indexOf(host)])))),
       Promise.all(edgeHosts.flatMap((host) => sites.map(async (site) => certificateStatus(ref, host, site)))),
     ]);

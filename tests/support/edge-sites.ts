@@ -19,6 +19,7 @@ export function sites(
         { name: `${system}-${name}`, port, balance: "least-connections" },
       ]),
     ),
+    peers: [],
     trustedProxies: [],
     operators: [],
   };
@@ -103,6 +104,10 @@ export const siteCases: Readonly<Record<string, SitesInput>> = {
     { host, routes: [{ path: "/", service: "api" }] },
     { host: "api.shop.test", headers: { "X-Frame-Options": "DENY" }, routes: [{ path: "/", service: "api" }] },
   ]),
+  "several-edges": {
+    ...sites("shop", api, [{ host, routes: [{ path: "/", service: "api" }] }]),
+    peers: ["10.0.0.2", "10.0.0.3"],
+  },
   "visitors-behind-a-proxy": {
     ...sites("shop", api, [{ host, routes: [{ path: "/", service: "api" }] }]),
     trustedProxies: ["192.0.2.0/24", "2001:db8::/32"],

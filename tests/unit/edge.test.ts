@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type * as pulumi from "@pulumi/pulumi";
-import type { Edge } from "../../components/edge/edge.ts";
+import type { Edge, EdgeArgs } from "../../components/edge/edge.ts";
 import { golden } from "../support/golden.ts";
 import { promiseOf, record, type Recording } from "../support/mocks.ts";
 import { sampleConfig, sampleImages } from "../support/sample-config.ts";
@@ -18,12 +18,14 @@ async function build({ edgeHosts = 1, changes = {} }: Surroundings = {}): Promis
     const { connection } = await import("../../components/fleet/connection.ts");
     const { Edge } = await import("../../components/edge/edge.ts");
     class StandIn extends pulumi.CustomResource {}
+    const farewell: EdgeArgs["fleet"]["farewell"] = (name, _host, said, opts) =>
+      new StandIn("test:stand:Farewell", name, { said }, opts);
     const stand = (name: string): pulumi.Resource => new StandIn("test:stand:In", name);
     const host = config.hosts[0]!;
     const hosts = Array.from({ length: edgeHosts }, (_, index) => ({ ...host, name: `vm-${index + 1}` }));
     return new Edge("edge", {
       config,
-      fleet: { edgeHosts: hosts, connection: (one) => connection(one, config.sshKey) },
+      fleet: { edgeHosts: hosts, connection: (one) => connection(one, config.sshKey), farewell },
       networks: { id: () => pulumi.output("network-id"), name: (tier) => pulumi.output(`palmistry-${tier}`) },
       upstreamsReady: pulumi.output([stand("services")]),
       records: [stand("dns")],
@@ -39,6 +41,7 @@ describe("Edge", () => {
       [
         "edge berth:edge:Edge",
         "edge-vm-1-certificate command:remote:Command",
+        "edge-vm-1-farewell test:stand:Farewell",
         "edge-vm-1-runtime command:remote:Command",
         "edge-vm-1-sites command:remote:Command",
       ],
@@ -62,9 +65,8 @@ describe("Edge", () => {
     const program = "'/var/lib/berth/edge/bin/edge'";
     assert.match(String(inputs("runtime")["create"]), new RegExp(`'${sampleImages.edge}'.*palmistry-edge.*network-id`));
     assert.match(String(inputs("runtime")["stdin"]), /^#!\/bin\/sh\n/);
-    assert.equal(inputs("runtime")["delete"], `${program} 'leave' 'palmistry-edge'`);
+    assert.equal(inputs("farewell")["said"], `${program} 'remove' 'palmistry'\n${program} 'leave' 'palmistry-edge'`);
     assert.equal(inputs("sites")["create"], `${program} 'site' 'palmistry' 'palmistry.test' 'api.palmistry.test'`);
-    assert.equal(inputs("sites")["delete"], `${program} 'remove' 'palmistry'`);
     assert.equal(
       inputs("certificate")["create"],
       `${program} 'certificate' 'palmistry' 'https://pebble.test/dir' 'lab@palmistry.test' ` +

@@ -4,19 +4,37 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { renderAccess } from "../../components/fleet/access.render.ts";
+import { renderFarewell } from "../../components/fleet/farewell.render.ts";
+import { renderMember } from "../../components/fleet/member.render.ts";
+import { renderJoinTokens } from "../../components/fleet/tokens.render.ts";
+import type { Host } from "../../components/config/host.ts";
 import { renderEngine } from "../../components/fleet/engine.render.ts";
 import { asRoot, place, renderScript, rootShell } from "../../components/fleet/script.ts";
-import { renderSwarm } from "../../components/fleet/swarm.render.ts";
 import { golden } from "../support/golden.ts";
 import { checkScript } from "../support/shell.ts";
 
-const root = {
+const hostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBerth";
+const root: Host = {
   name: "web-1",
+  address: "203.0.113.7",
+  port: 22,
   user: "root",
+  hostKey,
+  role: "manager",
+  state: "active",
   labels: { edge: "true", disk: "fast & big" },
   publicAddress: "203.0.113.7",
 };
-const deploy = { name: "db-1", user: "deploy", labels: {} };
+const deploy: Host = {
+  name: "db-1",
+  address: "203.0.113.8",
+  port: 2222,
+  user: "deploy",
+  role: "worker",
+  state: "drain",
+  labels: {},
+  privateAddress: "10.0.0.2",
+};
 const ca = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----";
 
 const scripts: Record<string, string> = {
@@ -24,8 +42,10 @@ const scripts: Record<string, string> = {
   "access-deploy.sh": renderAccess(deploy),
   "engine-edge.sh": renderEngine({ host: root, edge: true, registry: { address: "registry.test:5000/team", ca } }),
   "engine-deploy.sh": renderEngine({ host: deploy, edge: false, registry: { address: "ghcr.io/acme" } }),
-  "swarm-labels.sh": renderSwarm(root),
-  "swarm-bare.sh": renderSwarm(deploy),
+  "member-first.sh": renderMember({ stack: "production", host: root, first: true }),
+  "member-worker.sh": renderMember({ stack: "production", host: deploy, first: false }),
+  "farewell.sh": renderFarewell("production", root, "/usr/bin/thing 'remove'"),
+  "join-tokens.sh": renderJoinTokens(2),
 };
 
 describe("scripts that prepare a host", () => {
@@ -40,8 +60,21 @@ describe("scripts that prepare a host", () => {
     assert.doesNotMatch(scripts["access-deploy.sh"]!, /PermitRootLogin/);
   });
 
-  it("keeps the join token that Docker prints to itself", () => {
-    assert.match(scripts["swarm-bare.sh"]!, /docker swarm init .* >\/dev\/null$/m);
+  it("holds scripts for hosts that are scripts themselves", () => {
+    for (const name of ["member-first.sh", "member-worker.sh"]) {
+      const inner = [...scripts[name]!.matchAll(/<<'BERTH_SCRIPT'\n([^]*?)BERTH_SCRIPT\n/g)].map(([, text]) => text!);
+      assert.equal(inner.length, 3);
+      inner.forEach(checkScript);
+    }
+  });
+
+  it("lets no join token out of standard input", () => {
+    const script = scripts["member-worker.sh"]!;
+    assert.match(script, /docker swarm init .* >\/dev\/null$/m);
+    // Assigned, and printed by the shell itself into the pipe; nowhere else.
+    assert.equal(script.match(/\$token\b/g)?.length, 1);
+    assert.match(script, /answer=\$\(printf [^|]*"\$token" \|\n\s+on_host 'curl /);
+    assert.match(scripts["join-tokens.sh"]!, /--rotate "\$role" >\/dev\/null/);
   });
 
   it("installs what issues certificates only where the edge runs", () => {

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import type { Host } from "../../components/config/host.ts";
 import { connection } from "../../components/fleet/connection.ts";
-import { renderSshConfig } from "../../components/fleet/ssh.render.ts";
-import { sshCommand, sshConfigPath, writeSshFiles } from "../../components/fleet/ssh.ts";
+import { managerIn, renderSshConfig, sshConfigPath } from "../../components/fleet/ssh.render.ts";
+import { sshCommand, writeSshFiles } from "../../components/fleet/ssh.ts";
 import { golden } from "../support/golden.ts";
 
 const hostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBlcWnPr0iDwJMbsWbS8f6XwSyiNMBnh4rjVKSNTs6zD";
@@ -28,11 +28,17 @@ describe("ssh files", () => {
   const mode = (path: string): number => statSync(path).mode & 0o777;
 
   it("renders one entry per host, with the pinned key under the host's name", () => {
-    golden("fleet/ssh_config", renderSshConfig({ stack: "production", hosts: [web, unpinned], key: true }));
+    golden(
+      "fleet/ssh_config",
+      renderSshConfig({ stack: "production", hosts: [web, unpinned], manager: "web-1", key: true }),
+    );
   });
 
   it("leaves the choice of keys to the agent when no key is configured", () => {
-    assert.doesNotMatch(renderSshConfig({ stack: "production", hosts: [web], key: false }), /Identit/);
+    assert.doesNotMatch(
+      renderSshConfig({ stack: "production", hosts: [web], manager: "web-1", key: false }),
+      /Identit/,
+    );
   });
 
   it("is read by ssh as it is meant", () => {
@@ -60,7 +66,7 @@ describe("ssh files", () => {
   });
 
   it("keeps control sockets within the length of a socket path for the longest stack names", () => {
-    const config = renderSshConfig({ stack: "s".repeat(100), hosts: [web], key: false });
+    const config = renderSshConfig({ stack: "s".repeat(100), hosts: [web], manager: "web-1", key: false });
     const path = /ControlPath (.*)/.exec(config)?.[1] ?? "";
     // %C is 40 characters; while it connects, ssh appends 17 more. macOS has room for 103.
     assert.ok(path.length - "%C".length + 40 + 17 <= 103, path);
@@ -75,6 +81,28 @@ describe("ssh files", () => {
       [0o600, 0o600, 0o600],
     );
     assert.deepEqual([mode(join(root, ".berth")), mode(at("."))], [0o700, 0o700]);
+  });
+
+  it("keeps talking to the manager that answered last, for as long as it is one", () => {
+    const second: Host = { ...web, name: "web-2", address: "203.0.113.8" };
+    const read = (): string | undefined => managerIn(readFileSync(at("ssh_config"), "utf8"));
+    writeSshFiles({ stack: "production", hosts: [web, second] }, root);
+    assert.equal(read(), "web-1");
+    writeSshFiles({ stack: "production", hosts: [web, second] }, root, "web-2");
+    writeSshFiles({ stack: "production", hosts: [web, second] }, root);
+    assert.equal(read(), "web-2");
+    writeSshFiles({ stack: "production", hosts: [web, { ...second, role: "worker" }] }, root);
+    assert.equal(read(), "web-1");
+  });
+
+  it("trusts the manager by the key that is pinned for its host", () => {
+    writeSshFiles({ stack: "production", hosts: [web, unpinned], sshKey: key }, root);
+    const read = execFileSync("ssh", ["-G", "-F", sshConfigPath("production"), "manager.swarm"], {
+      cwd: root,
+      encoding: "utf8",
+    });
+    assert.match(read, /^hostname 203\.0\.113\.7$/m);
+    assert.match(read, /^hostkeyalias web-1$/m);
   });
 
   it("leaves files alone that are right already and repairs the others", () => {
@@ -94,7 +122,7 @@ describe("ssh files", () => {
 
   it("rejects an address that would smuggle in an option", () => {
     const hosts = [{ ...web, address: "x\n  ProxyCommand sh" }];
-    assert.throws(() => renderSshConfig({ stack: "s", hosts, key: false }), {
+    assert.throws(() => renderSshConfig({ stack: "s", hosts, manager: "web-1", key: false }), {
       message:
         'hosts.web-1.address: cannot stand in an SSH configuration, got "x\\n  ProxyCommand sh"; ' +
         "use letters, digits and . : _ -",

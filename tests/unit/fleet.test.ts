@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { renderAccess } from "../../components/fleet/access.render.ts";
 import { renderEngine } from "../../components/fleet/engine.render.ts";
 import type { Fleet } from "../../components/fleet/fleet.ts";
+import { renderMember } from "../../components/fleet/member.render.ts";
 import { asRoot } from "../../components/fleet/script.ts";
-import { renderSwarm } from "../../components/fleet/swarm.render.ts";
+import { commandLine } from "../../components/shared/shell.ts";
 import { promiseOf, record, type Recording } from "../support/mocks.ts";
 import { sampleConfig, sampleHostKey } from "../support/sample-config.ts";
-import type * as pulumi from "@pulumi/pulumi";
 
 const host = (changes: object = {}): Record<string, string> => ({
   "berth:hosts": JSON.stringify([
@@ -21,11 +21,31 @@ const host = (changes: object = {}): Record<string, string> => ({
   ]),
 });
 
-async function build(changes: Record<string, unknown> = host()): Promise<Recording<Fleet>> {
+/** Three managers, the third with data, and a worker that is drained. */
+const several = {
+  "berth:hosts": JSON.stringify(
+    [1, 2, 3, 4].map((number) => ({
+      name: `vm-${number}`,
+      address: `192.0.2.1${number}`,
+      privateAddress: `10.0.0.${number}`,
+      hostKey: sampleHostKey,
+      ...(number === 1 && { labels: { edge: "true" } }),
+      ...(number === 4 && { role: "worker", state: "drain" }),
+    })),
+  ),
+  "berth:volumes": JSON.stringify({ postgres: "vm-3", redis: "vm-1", uploads: "vm-3" }),
+};
+
+async function build(
+  changes: Record<string, unknown> = host(),
+  use: (fleet: Fleet) => void = () => undefined,
+): Promise<Recording<Fleet>> {
   const config = sampleConfig({ "berth:sshKey": "private", ...changes });
   return record(async () => {
     const { Fleet } = await import("../../components/fleet/fleet.ts");
-    return new Fleet("fleet", { config });
+    const fleet = new Fleet("fleet", { config });
+    use(fleet);
+    return fleet;
   });
 }
 
@@ -35,23 +55,67 @@ describe("Fleet", () => {
     assert.deepEqual(fleet.names(), [
       "fleet berth:fleet:Fleet",
       "fleet-manager pulumi:providers:docker",
-      "fleet-swarm command:remote:Command",
       "fleet-vm-1 berth:fleet:Host",
       "fleet-vm-1-access command:remote:Command",
       "fleet-vm-1-engine command:remote:Command",
+      "fleet-vm-1-swarm command:local:Command",
     ]);
-    const edges = fleet.resources.flatMap((one) => one.dependsOn.map((before) => `${before} < ${one.name}`));
-    assert.deepEqual(edges.toSorted(), [
-      "fleet-swarm < fleet-manager",
+    assert.deepEqual(edges(fleet), [
       "fleet-vm-1-access < fleet-vm-1-engine",
-      "fleet-vm-1-engine < fleet-swarm",
+      "fleet-vm-1-engine < fleet-vm-1-swarm",
+      "fleet-vm-1-swarm < fleet-manager",
     ]);
     assert.deepEqual(
-      ["fleet-vm-1", "fleet-vm-1-access", "fleet-vm-1-engine", "fleet-swarm", "fleet-manager"].map(
+      ["fleet-vm-1", "fleet-vm-1-access", "fleet-vm-1-engine", "fleet-vm-1-swarm", "fleet-manager"].map(
         (name) => fleet.get(name).parent,
       ),
       ["fleet", "fleet-vm-1", "fleet-vm-1", "fleet", "fleet"],
     );
+  });
+
+  it("prepares several hosts at once, lets managers join in turn and workers as soon as there is a swarm", async () => {
+    const fleet = await build(several);
+    assert.deepEqual(
+      edges(fleet).filter((edge) => edge.endsWith("-swarm")),
+      [
+        "fleet-vm-1-swarm < fleet-vm-2-swarm",
+        "fleet-vm-1-swarm < fleet-vm-4-swarm",
+        "fleet-vm-1-engine < fleet-vm-1-swarm",
+        "fleet-vm-2-engine < fleet-vm-2-swarm",
+        "fleet-vm-2-swarm < fleet-vm-3-swarm",
+        "fleet-vm-3-engine < fleet-vm-3-swarm",
+        "fleet-vm-4-engine < fleet-vm-4-swarm",
+      ].toSorted(),
+    );
+    assert.deepEqual(fleet.get("fleet-vm-4-access").dependsOn, []);
+    const ready = await Promise.all(fleet.result.ready.map((one) => promiseOf(one.urn)));
+    assert.equal(ready.length, 5);
+  });
+
+  it("shows role, state and labels of a host to a preview, and hands its script over by standard input", async () => {
+    const fleet = await build(several);
+    assert.deepEqual(fleet.get("fleet-vm-4").inputs, {
+      address: "192.0.2.14",
+      role: "worker",
+      state: "drain",
+      labels: {},
+    });
+    const host = sampleConfig(several).hosts[3]!;
+    assert.deepEqual(fleet.get("fleet-vm-4-swarm").inputs, {
+      create: "sh -s join",
+      delete: "sh -s leave",
+      stdin: renderMember({ stack: "local", host, first: false }),
+      addPreviousOutputInEnv: false,
+    });
+  });
+
+  it("changes no resource of the other hosts when one is added or removed", async () => {
+    const before = await build(several);
+    const hosts = JSON.parse(several["berth:hosts"]) as object[];
+    const after = await build({ ...several, "berth:hosts": JSON.stringify(hosts.slice(0, 3)) });
+    for (const one of after.resources.filter(({ name }) => name !== "fleet")) {
+      assert.deepEqual(before.get(one.name, one.type), one);
+    }
   });
 
   it("hands scripts over by standard input and connections as secrets", async () => {
@@ -61,7 +125,6 @@ describe("Fleet", () => {
     const scripts = {
       "fleet-vm-1-access": renderAccess(vm!),
       "fleet-vm-1-engine": renderEngine({ host: vm!, edge: true, registry: config.registry }),
-      "fleet-swarm": renderSwarm(vm!),
     };
     for (const [name, stdin] of Object.entries(scripts)) {
       const { inputs, secrets } = fleet.get(name);
@@ -83,23 +146,66 @@ describe("Fleet", () => {
     }
   });
 
-  it("names Docker's host and SSH files in a way that is the same on every machine", async () => {
-    const { inputs } = (await build()).get("fleet-manager");
-    assert.deepEqual(inputs, { host: "ssh://vm-1", sshOpts: '["-F",".berth/local/ssh_config"]' });
+  it("names Docker's host and SSH files in a way that is the same on every machine, and for every manager", async () => {
+    const { inputs } = (await build(several)).get("fleet-manager");
+    assert.deepEqual(inputs, { host: "ssh://manager.swarm", sshOpts: '["-F",".berth/local/ssh_config"]' });
   });
 
-  it("tells others where the manager and the edge are", async () => {
-    const { result: fleet } = await build();
-    assert.equal(fleet.manager.name, "vm-1");
-    assert.deepEqual(fleet.edgeAddresses, ["192.0.2.11"]);
-    assert.equal(fleet.managerShell.shell, "sh -s");
-    const ready = await Promise.all(fleet.ready.map((one) => promiseOf(one.urn)));
-    assert.deepEqual(
-      ready.map((urn) => urn.split("::").at(-1)),
-      ["fleet-swarm", "fleet-manager"],
-    );
-    const privateKey = fleet.connection(fleet.manager).privateKey as pulumi.Output<string>;
-    assert.equal(await promiseOf(privateKey), "private\n");
+  it("sends visitors to the edge hosts that are not drained", async () => {
+    const addresses = async (...states: string[]) => {
+      const hosts = (JSON.parse(several["berth:hosts"]) as object[]).map((one, index) => ({
+        ...one,
+        ...(index < 2 && { labels: { edge: "true" }, state: states[index] }),
+      }));
+      const { result } = await build({
+        "berth:hosts": JSON.stringify(hosts),
+        "berth:volumes": JSON.stringify({ postgres: "vm-3", redis: "vm-3", uploads: "vm-3" }),
+      });
+      return [result.edgeHosts.length, ...result.edgeAddresses];
+    };
+    assert.deepEqual(await addresses("active", "active"), [2, "192.0.2.11", "192.0.2.12"]);
+    assert.deepEqual(await addresses("drain", "active"), [2, "192.0.2.12"]);
+    assert.deepEqual(await addresses("drain", "drain"), [2, "192.0.2.11", "192.0.2.12"], "better than nowhere");
+  });
+
+  it("keeps a volume's tasks on its host, and makes the volume there", async () => {
+    const fleet = await build(several, (built) => {
+      const [postgres, uploads, redis] = ["postgres", "uploads", "redis"].map((name) => built.volume(name));
+      assert.equal(postgres!.constraint, "node.labels.berth.host==vm-3");
+      assert.equal(postgres!.provider, uploads!.provider, "one provider per host");
+      assert.equal(redis!.constraint, "node.labels.berth.host==vm-1");
+      assert.throws(() => built.volume("cache"), /no host keeps the volume "cache"/);
+    });
+    assert.deepEqual(fleet.get("fleet-vm-3-docker").inputs["host"], "ssh://vm-3");
+    assert.deepEqual(fleet.get("fleet-vm-3-docker").dependsOn, ["fleet-vm-3-swarm"]);
+  });
+
+  it("replaces the join tokens when it is asked to, after everybody has joined", async () => {
+    assert.ok(!(await build()).names().some((name) => name.startsWith("fleet-join-tokens")));
+    const tokens = (await build({ ...several, "berth:swarm": '{"joinTokens":2}' })).get("fleet-join-tokens");
+    assert.equal(tokens.inputs["create"], onManager("sh -s"));
+    assert.equal(tokens.dependsOn.length, 4);
+  });
+
+  it("reaches whichever manager answers for a script, and to take it back", async () => {
+    const fleet = await build(host(), (built) => {
+      built.runOnManager("job", { script: "echo", delete: "rm 'it'" }, {});
+    });
+    assert.deepEqual(fleet.get("job").inputs, {
+      create: onManager("sh -s"),
+      stdin: "echo",
+      delete: onManager("rm 'it'"),
+      addPreviousOutputInEnv: false,
+    });
+  });
+
+  it("says farewell on a host only when something goes", async () => {
+    const fleet = await build(host(), (built) => {
+      built.farewell("bye", built.edgeHosts[0]!, "thing leave", {});
+    });
+    const { create, delete: leave, stdin } = fleet.get("bye").inputs;
+    assert.deepEqual([create, leave], [undefined, "sh -s leave"]);
+    assert.match(stdin as string, /^thing leave$/m);
   });
 
   it("asks for root's rights inside of the script when the user is another", async () => {
@@ -107,18 +213,12 @@ describe("Fleet", () => {
     const { create, stdin } = fleet.get("fleet-vm-1-access").inputs;
     assert.equal(create, "sh -s");
     assert.equal(stdin, asRoot({ name: "vm-1", user: "deploy" }, renderAccess({ name: "vm-1", user: "deploy" })));
-    assert.equal(fleet.result.managerShell.shell, "sudo -n sh -s");
-  });
-
-  it("rejects more than one host until it can join them", async () => {
-    const hosts = ["vm-1", "vm-2"].map((name, index) => ({
-      name,
-      address: `192.0.2.1${index}`,
-      hostKey: sampleHostKey,
-      labels: { edge: "true" },
-    }));
-    await assert.rejects(build({ "berth:hosts": JSON.stringify(hosts) }), {
-      message: "hosts: joining several hosts is not supported yet, got vm-1, vm-2; keep one host in the stack file",
-    });
   });
 });
+
+const onManager = (command: string): string =>
+  commandLine(["ssh", "-F", ".berth/local/ssh_config", "manager.swarm", command]);
+
+function edges({ resources }: Recording<unknown>): string[] {
+  return resources.flatMap((one) => one.dependsOn.map((before) => `${before} < ${one.name}`)).toSorted();
+}

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createOptions, hash, type ContainerSpec } from "../../lab/docker.ts";
-import { hostSpec } from "../../lab/hosts.ts";
+import { hostNames, hostSpec } from "../../lab/hosts.ts";
 import { labNamed } from "../../lab/settings.ts";
 
 const lab = labNamed("local", "/repo", { http: 8080, https: 8443 });
@@ -52,11 +52,25 @@ describe("containers of the lab", () => {
   });
 
   it("run systemd and a Docker daemon as hosts without being privileged", () => {
-    const { HostConfig, Volumes } = createOptions(lab, hostSpec(lab, "berth-lab/host:1", "10.89.0.11", 2201));
+    const { HostConfig, Volumes } = createOptions(
+      lab,
+      hostSpec("host1", "berth-lab/host:1", "10.89.0.11", { ssh: 2201, http: 8080, https: 8443 }),
+    );
     assert.ok(HostConfig);
     assert.equal(HostConfig.Privileged, undefined);
     assert.deepEqual(HostConfig.CapAdd, ["SYS_ADMIN", "NET_ADMIN", "SYS_PTRACE", "NET_RAW", "DAC_READ_SEARCH"]);
     assert.deepEqual(Volumes, { "/var/lib/docker": {} });
     assert.deepEqual(Object.keys(HostConfig.PortBindings as object), ["22/tcp", "80/tcp", "443/tcp"]);
+  });
+
+  it("are as many hosts as were asked for, or as there are, and never fewer", () => {
+    assert.deepEqual(hostNames({}, []), ["host1"]);
+    assert.deepEqual(hostNames({ hosts: 2 }, ["host1"]), ["host1", "host2"]);
+    const kept = ["host1", "host2", "host2-http", "host2-https"];
+    assert.deepEqual(hostNames({}, kept), ["host1", "host2"]);
+    assert.throws(() => hostNames({ hosts: 1 }, kept), {
+      message:
+        "--hosts or LAB_HOSTS: is less than the lab has, got 1 of 2; keep them, or remove the lab first: npm run lab:down",
+    });
   });
 });

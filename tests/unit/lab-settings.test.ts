@@ -20,6 +20,14 @@ describe("command line of the lab", () => {
     assert.deepEqual([lab.httpPort, lab.httpsPort], [9080, 7443]);
   });
 
+  it("takes a number of hosts, and leaves it open when nobody gives one", () => {
+    const count = (argv: string[], env = {}) => parse(argv, env)[1].hosts;
+    assert.deepEqual(
+      [count([]), count([], { LAB_HOSTS: "3" }), count(["--hosts", "5"], { LAB_HOSTS: "3" })],
+      [undefined, 3, 5],
+    );
+  });
+
   it("keeps the stack file of another lab with its state and names it to Pulumi", () => {
     const [verb, lab] = parse(["down", "--name", "t-1"]);
     assert.equal(verb, "down");
@@ -32,6 +40,7 @@ describe("command line of the lab", () => {
     [["start"], 'must be one of up, down, env, build, got "start"'],
     [["up", "down"], 'must be one of up, down, env, build, got "up down"'],
     [["--name", "Local"], '--name: must be lower-case letters, digits and hyphens, at most 21, got "Local"'],
+    [["--hosts", "0"], '--hosts or LAB_HOSTS: must be a number from 1 to 9, got "0"'],
     [["--http-port", "0"], '--http-port or LAB_HTTP_PORT: must be a port between 1 and 65535, got "0"'],
     [["--https-port", "x"], '--https-port or LAB_HTTPS_PORT: must be a port between 1 and 65535, got "x"'],
     [["--http-port", "8443"], "--http-port, --https-port: must differ, got 8443 for both"],

@@ -15,6 +15,7 @@ const facts: StackFacts = {
     {
       name: "host1",
       sshPort: 2201,
+      httpsPort: 8443,
       address: "10.89.1.11",
       hostKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBerth",
       id: "c0ffee",
@@ -60,6 +61,35 @@ describe("stack file of the lab", () => {
     });
     assert.equal(read.hosts[0]?.publicAddress, "10.89.1.11");
     assert.equal(read.images["api"]?.digest, digest("d"));
+  });
+
+  const extra = (name: string, number: number) => ({
+    ...facts.hosts[0]!,
+    name,
+    sshPort: 2200 + number,
+    address: `10.89.1.1${number}`,
+  });
+  const three = { ...facts, hosts: [facts.hosts[0]!, extra("host2", 2), extra("host3", 3)] };
+  interface Hosts {
+    config: { "berth:hosts": { role?: string; privateAddress: string }[]; "berth:volumes"?: Record<string, string> };
+  }
+  const rolesOf = (text: string) => (parse(text) as Hosts).config["berth:hosts"].map(({ role }) => role ?? "manager");
+
+  it("gives several hosts roles, private addresses and the last of them the volumes", () => {
+    const text = renderStackFile(three);
+    const { config } = parse(text) as Hosts;
+    assert.deepEqual(config["berth:volumes"], { postgres: "host3", redis: "host3", uploads: "host3" });
+    assert.deepEqual(
+      config["berth:hosts"].map((one) => one.privateAddress),
+      ["10.89.1.11", "10.89.1.12", "10.89.1.13"],
+    );
+    assert.deepEqual(rolesOf(text), ["manager", "manager", "manager"]);
+    assert.deepEqual(rolesOf(renderStackFile({ ...three, hosts: three.hosts.slice(0, 2) })), ["manager", "worker"]);
+  });
+
+  it("leaves volumes where they were when hosts come to the first", () => {
+    const { config } = parse(updateStackFile(renderStackFile(facts), three)) as Hosts;
+    assert.deepEqual(config["berth:volumes"], { postgres: "host1", redis: "host1", uploads: "host1" });
   });
 
   it("does not change when nothing else has", () => {

@@ -16,6 +16,7 @@ const workload: Workload = {
   user: "1000:1000",
   readOnly: true,
   volumes: { "palmistry-uploads": "/data/uploads" },
+  constraints: [],
   tmpfs: { "/tmp": "64 MB" },
 };
 
@@ -73,6 +74,13 @@ describe("the swarm service of a workload", () => {
     assert.deepEqual(containerSpec.configs, [
       { configId: "c1", configName: "app-app.yml-1", fileName: "/etc/app/app.yml" },
     ]);
+  });
+
+  it("says where its tasks may run only when that is limited", () => {
+    const placement = (constraints: string[]) =>
+      (serviceArgs({ ...workload, constraints }).taskSpec as { placement?: unknown }).placement;
+    assert.equal(placement([]), undefined);
+    assert.deepEqual(placement(["node.labels.berth.host==vm-1"]), { constraints: ["node.labels.berth.host==vm-1"] });
   });
 
   it("writes durations as Docker reads them back", () => {

@@ -31,7 +31,7 @@ newer() {
 }
 
 main() {
-  wanted='apparmor ca-certificates iproute2 iptables certbot openssl'
+  wanted='apparmor ca-certificates curl iproute2 iptables certbot openssl'
   # shellcheck disable=SC1091
   system=$(. /etc/os-release && echo "$ID $VERSION_ID")
   case "$system" in

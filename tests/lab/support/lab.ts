@@ -130,10 +130,10 @@ const progress = new Progress((text) => process.stderr.write(text));
 const quiet = new Progress(() => undefined);
 
 /** Everything but the `pulumi up`: that is what a test is about. */
-export async function createLab(name = `t-${randomBytes(4).toString("hex")}`): Promise<TestLab> {
+export async function createLab(name = `t-${randomBytes(4).toString("hex")}`, hosts = 1): Promise<TestLab> {
   await removeAbandoned();
   const [http = 0, https = 0] = await freePorts(2);
-  const lab = labNamed(name, root, { http, https });
+  const lab = labNamed(name, root, { http, https, hosts });
   await writeFileAtomic(join(lab.directory, "owner"), String(process.pid));
   return new TestLab(await withLock(lab.directory, () => prepare(lab, progress)));
 }

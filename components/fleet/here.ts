@@ -1,0 +1,80 @@
+import type { Host } from "../config/host.ts";
+import { quote } from "../shared/shell.ts";
+import { managerAlias, sshConfigPath } from "./ssh.render.ts";
+
+export interface HereScript {
+  readonly stack: string;
+  readonly host: Pick<Host, "name" | "address" | "port" | "user" | "hostKey">;
+  /** What the script is about, in one word; stands in its refusals. */
+  readonly concern: string;
+  /** Functions; the script calls the one that its first argument names. */
+  readonly body: string;
+}
+
+/**
+ * A script that runs where Pulumi does, for what concerns several hosts at once. It knows how to reach its host by
+ * itself: when the host is taken out of the stack file, the SSH configuration no longer has it.
+ */
+export function renderHere({ stack, host, concern, body }: HereScript): string {
+  return `# Managed by berth: ${concern} of ${host.name}. Runs in the project root; safe to run again at any time.
+set -eu
+umask 077
+export LC_ALL=C
+host=${host.name}
+config=${quote(sshConfigPath(stack))}
+
+refuse() {
+  echo ${quote(`host ${host.name}: ${concern}:`)} "$1" >&2
+  exit 1
+}
+
+[ -e "$config" ] || refuse "$config is missing; run pulumi preview, which writes it, and try again"
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+# on_host COMMAND
+on_host() {
+  ${sshToHost(host)} "$host" "$1"
+}
+
+# ask COMMAND: on the manager that answers
+ask() {
+  ssh -F "$config" "$manager" "$1"
+}
+
+# The manager that Pulumi talks to, else any host that knows the nodes of the swarm.
+find_manager() {
+  manager='' silent=''
+  for one in ${managerAlias} $(listed); do
+    status=0
+    ssh -F "$config" "$one" 'docker node inspect --format "{{.ID}}" self' >"$scratch/said" 2>&1 || status=$?
+    case "$status $one" in
+      '0 '*)
+        manager=$one
+        return
+        ;;
+      '255 ${managerAlias}') ;;
+      '255 '*) silent="$silent $one" ;;
+    esac
+  done
+}
+
+# Names of the hosts in the stack file.
+listed() {
+  sed -n 's/^Host \\([a-z][a-z0-9-]*\\)$/\\1/p' "$config"
+}
+
+${body.trim()}
+
+"$@" </dev/null
+`;
+}
+
+function sshToHost({ address, port, user, hostKey, name }: HereScript["host"]): string {
+  const options = [`HostName=${address}`, `Port=${port}`, `User=${user}`, `HostKeyAlias=${name}`];
+  // A host without a pinned key is one of the local environment: the SSH configuration says how it is trusted.
+  const pinned =
+    hostKey === undefined ? "" : ` -o UserKnownHostsFile="$scratch/known_hosts" -o StrictHostKeyChecking=yes`;
+  const write = hostKey === undefined ? "" : `echo ${quote(`${name} ${hostKey}`)} >"$scratch/known_hosts"\n  `;
+  return `${write}ssh -F "$config" ${options.map((option) => `-o ${quote(option)}`).join(" ")}${pinned}`;
+}

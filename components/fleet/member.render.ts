@@ -1,0 +1,275 @@
+import type { Host } from "../config/host.ts";
+import { quote } from "../shared/shell.ts";
+import { renderHere } from "./here.ts";
+import { renderScript } from "./script.ts";
+
+/** Node label that carries the name of a host in the stack file. */
+export const hostLabel = "berth.host";
+
+/**
+ * Subnets that overlay networks are cut from; it cannot be changed once the swarm is there. Docker's own choice,
+ * all of 10.0.0.0/8 from its beginning, collides with the private networks that hosts often sit in.
+ */
+const addressPools = ["10.201.0.0/16", "10.117.0.0/16", "10.59.0.0/16", "198.18.0.0/16"];
+
+/** Longest wait for the tasks of a drained host to end and to run elsewhere. */
+const drainSeconds = 120;
+
+export interface MemberArgs {
+  readonly stack: string;
+  readonly host: Host;
+  /** The first manager makes the swarm where there is none. */
+  readonly first: boolean;
+}
+
+/**
+ * A host in the swarm: `join` makes it a node with the role, the state and the labels of the stack file, `leave` takes
+ * it out once the stack file no longer has it. Runs where Pulumi does, since it takes both a manager and the host.
+ *
+ * Join tokens go from the one to the other by standard input, and are kept nowhere: neither in the state nor in an
+ * argument, which process lists show. A host that is lost is changed and removed without its help.
+ */
+export function renderMember({ stack, host, first }: MemberArgs): string {
+  return renderHere({
+    stack,
+    host,
+    concern: "swarm",
+    body: `
+role=${host.role} availability=${host.state} address=${quote(host.privateAddress ?? "")} first=${first ? "yes" : "''"}
+
+join() {
+  find_manager
+  status=0
+  facts=$(on_host 'docker info --format "{{.Swarm.LocalNodeState}} {{.Swarm.NodeAddr}} {{.Swarm.NodeID}}"') || status=$?
+  node=\${facts##* }
+  case "$status \${facts%% *}" in
+    '0 active') check_membership ;;
+    '0 inactive') enter ;;
+    '0 '*) refuse "its part of the swarm does not work, got state \${facts%% *}; see journalctl -u docker on it" ;;
+    '255 '*) find_lost ;;
+    *) refuse 'its Docker does not answer; see journalctl -u docker on it' ;;
+  esac
+  settle
+}
+
+# What a manager decides needs no help of the host.
+find_lost() {
+  node=
+  [ -z "$manager" ] || node=$(nodes | head -n 1)
+  [ -n "$node" ] || refuse 'cannot be reached, and no manager knows it; start it, or take it out of the stack file'
+  echo 'cannot be reached; the swarm is told without its help'
+}
+
+check_membership() {
+  own=$(echo "$facts" | cut -d ' ' -f 2)
+  [ -n "$manager" ] ||
+    refuse 'belongs to a swarm of which no manager answers; start one, or run "docker swarm leave --force" on it if that swarm is gone'
+  ask "docker node inspect --format '{{.ID}}' $node" >"$scratch/said" 2>&1 ||
+    refuse 'belongs to another swarm; run "docker swarm leave --force" on it if that swarm is gone, then pulumi up again'
+  [ -z "$address" ] || [ "$own" = "$address" ] ||
+    refuse "the others know it by another address than its privateAddress, got $own; at a quiet time run \\"docker swarm leave\\" on it, or \\"docker swarm init --force-new-cluster --advertise-addr $address\\" if it is the only manager, then pulumi up again"
+  echo "unchanged: in the swarm at $own"
+}
+
+enter() {
+  if [ -n "$manager" ]; then
+    join_swarm
+  else
+    [ -n "$first" ] || refuse 'no manager of the swarm answers, so there is nothing to join; start one, then pulumi up again'
+    [ -z "$silent" ] ||
+      refuse "a swarm may be there already, on hosts that do not answer, got$silent; start them, or take them out of the stack file"
+    on_host 'sh -s' <<'BERTH_SCRIPT'
+${renderInit(host)}BERTH_SCRIPT
+    manager=$host
+  fi
+  node=$(on_host 'docker info --format "{{.Swarm.NodeID}}"')
+}
+
+join_swarm() {
+  managers=$(ask 'docker info --format "{{range .Swarm.RemoteManagers}}\\"{{.Addr}}\\",{{end}}"')
+  token=$(ask "docker swarm join-token --quiet $role")
+  answer=$(printf '{"ListenAddr":"%s:2377","AdvertiseAddr":"%s","RemoteAddrs":[%s],"JoinToken":"%s"}' \\
+    "$address" "$address" "\${managers%,}" "$token" |
+    on_host 'curl --silent --show-error --max-time 60 --unix-socket /run/docker.sock --header "Content-Type: application/json" --data @- --write-out " %{http_code}" http://docker/swarm/join')
+  [ "\${answer##* }" = 200 ] ||
+    refuse "cannot join, got $answer; the hosts must reach each other's private addresses at TCP 2377 and 7946 and UDP 7946 and 4789"
+  echo "changed: $role of the swarm at $address"
+}
+
+settle() {
+  ask "sh -s $node $role $availability" <<'BERTH_SCRIPT'
+${renderSettle(host)}BERTH_SCRIPT
+}
+
+leave() {
+  if listed | grep -qx "$host"; then
+    echo 'unchanged: a stack that is destroyed leaves its hosts prepared, swarm included'
+    return
+  fi
+  find_manager
+  [ -n "$manager" ] || refuse 'no manager of the swarm answers, and only one can remove it; start one, then pulumi up again'
+  answers=no
+  if on_host true; then answers=yes; fi
+  for node in $(nodes); do
+    ask "sh -s $node $answers" <<'BERTH_SCRIPT'
+${renderRemove(host)}BERTH_SCRIPT
+    [ "$answers" = no ] || on_host 'docker swarm leave --force' >"$scratch/said"
+    ask "docker node rm --force $node" >"$scratch/said"
+    echo "changed: node $node removed"
+  done
+  [ "$answers" = yes ] ||
+    echo 'did not answer: should it come back, run "docker swarm leave --force" on it before it is used for anything else'
+}
+
+# Nodes that were this host: a machine that was set up anew is another one.
+nodes() {
+  ask "docker node ls --quiet --filter node.label=${hostLabel}=$host"
+}
+`,
+  });
+}
+
+/** The swarm itself, on its first manager. */
+function renderInit(host: Host): string {
+  return renderScript({
+    host: host.name,
+    concern: "swarm",
+    body: `
+main() {
+  address=$(own_address)
+  pool=$(free_pool)
+  # What this prints contains the token that lets others join.
+  docker swarm init --advertise-addr "$address"${
+    host.privateAddress === undefined ? "" : ' --listen-addr "$address:2377"'
+  } --default-addr-pool "$pool" --default-addr-pool-mask-length 24 >/dev/null
+  echo "changed: manager of a new swarm at $address, networks from $pool"
+}
+
+# The address that other hosts reach this one at. It has to be one of its own: behind NAT the public one is not.
+own_address() {
+  given=${quote(host.privateAddress ?? host.publicAddress ?? "")}
+  if [ -n "$given" ] && ip -4 -oneline address show | grep -qF " $given/"; then
+    echo "$given"
+  else
+${host.privateAddress === undefined ? ownAddress : foreignAddress}
+  fi
+}
+
+free_pool() {
+  for pool in ${addressPools.join(" ")}; do
+    if [ -z "$(ip -4 route show root "$pool")$(ip -4 route show match "$pool" | grep -v '^default')" ]; then
+      echo "$pool"
+      return
+    fi
+  done
+  refuse 'its routes cover all of ${addressPools.join(", ")}; free one of them for overlay networks'
+}
+`,
+  });
+}
+
+const ownAddress = `
+    address=$(ip -4 -oneline route get 192.0.2.1 2>/dev/null | sed -n 's/.* src \\([0-9.]*\\).*/\\1/p')
+    [ -n "$address" ] || refuse 'has no default route, so its own address is not clear; give it a privateAddress'
+    echo "$address"`.slice(1);
+
+const foreignAddress = `
+    refuse "its privateAddress is none of its own, got $given; write one that 'ip address' shows on it"`.slice(1);
+
+const waitFunctions = `
+# await QUESTION: until it prints nothing
+await() {
+  deadline=$(($(date +%s) + ${drainSeconds}))
+  while left=$("$1") && [ -n "$left" ]; do
+    [ "$(date +%s)" -lt "$deadline" ] || return 1
+    sleep 0.5
+  done
+}
+
+# Tasks that run on the node. Those of a lost one are listed as running for another day.
+tasks() {
+  [ "$(docker node inspect --format '{{.Status.State}}' "$node")" = down ] ||
+    docker node ps --format '{{.CurrentState}} {{.Name}}' "$node" | sed -n 's/^Running .* //p'
+}
+
+# Services with fewer tasks than they should have; jobs, which end, have a remark behind their numbers.
+short() { docker service ls --format '{{.Replicas}} {{.Name}}' | awk 'NF == 2 { split($1, n, "/"); if (n[1] < n[2]) print $2 }'; }`.trim();
+
+/** Role, state and labels of a node, on a manager. */
+function renderSettle(host: Host): string {
+  const labels = Object.entries({ ...host.labels, [hostLabel]: host.name }).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return renderScript({
+    host: host.name,
+    concern: "swarm",
+    body: `
+node=$1 role=$2 availability=$3
+
+main() {
+  set --
+  found=$(docker node inspect --format '{{.Spec.Role}} {{.Spec.Availability}}' "$node")
+  [ "\${found% *}" = "$role" ] || set -- "$@" --role "$role"
+  [ "\${found#* }" = "$availability" ] || set -- "$@" --availability "$availability"
+  wanted=$(printf '%s\\n' ${labels.map(([key, value]) => quote(`${key}=${value}`)).join(" ")})
+  labels=$(docker node inspect --format '{{range $key, $value := .Spec.Labels}}{{$key}}={{$value}}{{"\\n"}}{{end}}' "$node")
+  if [ "$wanted" != "$labels" ]; then
+    while IFS='=' read -r key _; do
+      case "$key" in ${["''", ...labels.map(([key]) => key)].join(" | ")}) ;; *) set -- "$@" --label-rm "$key" ;; esac
+    done <<END
+$labels
+END
+    set -- "$@" ${labels.map(([key, value]) => `--label-add ${quote(`${key}=${value}`)}`).join(" ")}
+  fi
+  if [ "$#" -eq 0 ]; then
+    echo "unchanged: $role, $availability, labels"
+  else
+    docker node update "$@" "$node" >/dev/null
+    echo "changed: $*"
+  fi
+  forget
+  if [ "$availability" = drain ]; then
+    await tasks || refuse "tasks did not end within ${drainSeconds} s of its being drained, got $left; see docker node ps"
+    echo 'unchanged: nothing of the swarm runs on it'
+  fi
+}
+
+# The machine before this one, when it was set up anew under its name.
+forget() {
+  for other in $(docker node ls --quiet --filter node.label=${hostLabel}=${host.name}); do
+    if [ "$other" != "$node" ] && [ "$(docker node inspect --format '{{.Status.State}}' "$other")" = down ]; then
+      docker node demote "$other" >/dev/null
+      docker node rm --force "$other" >/dev/null
+      echo "changed: node $other removed, an earlier machine of this name"
+    fi
+  done
+}
+
+${waitFunctions}
+`,
+  });
+}
+
+/** Everything away from a node before it leaves, on a manager. */
+function renderRemove(host: Host): string {
+  return renderScript({
+    host: host.name,
+    concern: "swarm",
+    body: `
+node=$1 answers=$2
+
+main() {
+  docker node update --availability drain "$node" >/dev/null
+  [ "$answers" = no ] || await tasks ||
+    refuse "tasks did not end within ${drainSeconds} s of its being drained, got $left; see docker node ps, then pulumi up again"
+  await short ||
+    refuse "not everything that ran on it runs elsewhere within ${drainSeconds} s, got fewer tasks of $left; it stays drained; see docker service ps, then pulumi up again"
+  echo 'changed: drained'
+  if [ "$(docker node inspect --format '{{.Spec.Role}}' "$node")" = manager ]; then
+    docker node demote "$node" >/dev/null
+    echo 'changed: a manager no more'
+  fi
+}
+
+${waitFunctions}
+`,
+  });
+}

@@ -1,0 +1,243 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Host } from "../../components/config/host.ts";
+import { renderFarewell } from "../../components/fleet/farewell.render.ts";
+import { renderMember } from "../../components/fleet/member.render.ts";
+import { renderSshConfig } from "../../components/fleet/ssh.render.ts";
+
+const machine = (name: string, number: number): Host => ({
+  name,
+  address: `203.0.113.${number}`,
+  port: 22,
+  user: "root",
+  hostKey: "ssh-ed25519 AAAA",
+  role: "manager",
+  state: "active",
+  labels: {},
+  privateAddress: `10.0.0.${number}`,
+});
+const hosts = [machine("vm-1", 1), machine("vm-2", 2), machine("vm-3", 3)];
+const [first, second] = hosts as [Host, Host];
+
+/** What `ssh HOST COMMAND` answers, by a pattern over both; anything else is silence and success. */
+type Answers = Readonly<Record<string, string>>;
+const lost = "exit 255";
+const notManager = "exit 1";
+const knows = "docker node inspect --format*self";
+const state = "docker info --format*LocalNodeState";
+
+/** Runs a script with an `ssh` that answers as told and writes down what it was asked and given. */
+function run(script: string, verb: string, answers: Answers, listed: readonly Host[] = hosts) {
+  const directory = mkdtempSync(join(tmpdir(), "berth-member-"));
+  try {
+    const at = (name: string) => join(directory, name);
+    mkdirSync(at(".berth/test"), { recursive: true });
+    const config = renderSshConfig({ stack: "test", hosts: listed, manager: listed[0]!.name, key: false });
+    writeFileSync(at(".berth/test/ssh_config"), config);
+    const quoted = (pattern: string) =>
+      pattern
+        .split("*")
+        .map((part) => `"${part}"`)
+        .join("*");
+    const cases = Object.entries(answers).map(([pattern, answer]) => `${quoted(pattern)}*) ${answer} ;;`);
+    const ssh = `#!/bin/sh
+for word; do host=\${command-}; command=$word; done
+echo "$host: $command" | head -n 1 >>${at("calls")}
+echo "$*" | head -n 1 >>${at("arguments")}
+echo "$host< $(cat)" >>${at("input")}
+case "$host: $command" in
+${cases.join("\n")}
+esac
+`;
+    writeFileSync(at("ssh"), ssh, { mode: 0o755 });
+    for (const name of ["calls", "arguments", "input"]) writeFileSync(at(name), "");
+    const { status, stdout, stderr } = spawnSync("sh", ["-s", verb], {
+      input: script,
+      encoding: "utf8",
+      cwd: directory,
+      env: { PATH: `${directory}:/usr/bin:/bin`, TMPDIR: directory },
+    });
+    const read = (name: string) => readFileSync(at(name), "utf8");
+    return {
+      code: status,
+      out: stdout,
+      err: stderr,
+      calls: read("calls"),
+      args: read("arguments"),
+      input: read("input"),
+    };
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+const member = (host: Host) => renderMember({ stack: "test", host, first: host === first });
+
+describe("a host that joins", () => {
+  const alone = { [`*: ${knows}`]: notManager };
+
+  it("makes the swarm when it is the first manager and there is none", () => {
+    const ran = run(member(first), "join", { ...alone, [`vm-1: ${state}`]: "echo 'inactive  '" });
+    assert.equal(ran.code, 0, ran.err);
+    assert.match(ran.input, /vm-1< # Managed by berth: swarm of vm-1[^]*docker swarm init/);
+  });
+
+  it("makes no second swarm while hosts that may have one do not answer", () => {
+    const ran = run(member(first), "join", {
+      [`vm-2: ${knows}`]: lost,
+      ...alone,
+      [`vm-1: ${state}`]: "echo 'inactive  '",
+    });
+    assert.equal(ran.code, 1);
+    assert.match(
+      ran.err,
+      /host vm-1: swarm: a swarm may be there already, on hosts that do not answer, got vm-2; start/,
+    );
+    assert.doesNotMatch(ran.input, /docker swarm init/);
+  });
+
+  it("makes none when it is not the first", () => {
+    const ran = run(member(second), "join", { ...alone, [`vm-2: ${state}`]: "echo 'inactive  '" });
+    assert.equal(ran.code, 1);
+    assert.match(ran.err, /no manager of the swarm answers, so there is nothing to join; start one/);
+  });
+
+  const found = {
+    [`vm-2: ${state}`]: "echo 'inactive  '",
+    "manager.swarm: docker swarm join-token --quiet manager": "echo SWMTKN-1-secret",
+    "manager.swarm: docker info": `echo '"10.0.0.1:2377","10.0.0.3:2377",'`,
+    "vm-2: curl": "printf ' 200'",
+    "vm-2: docker info --format*NodeID": "echo node2",
+  };
+
+  it("hands the token from a manager to the host by standard input and shows it nowhere", () => {
+    const ran = run(member(second), "join", found);
+    assert.equal(ran.code, 0, ran.err);
+    assert.ok(
+      ran.input.includes(
+        'vm-2< {"ListenAddr":"10.0.0.2:2377","AdvertiseAddr":"10.0.0.2",' +
+          '"RemoteAddrs":["10.0.0.1:2377","10.0.0.3:2377"],"JoinToken":"SWMTKN-1-secret"}',
+      ),
+      ran.input,
+    );
+    assert.doesNotMatch(ran.args + ran.out + ran.err, /SWMTKN/);
+    assert.match(ran.out, /changed: manager of the swarm at 10\.0\.0\.2/);
+    assert.match(ran.calls, /manager\.swarm: sh -s node2 manager active\n$/);
+  });
+
+  it("says what Docker says when it cannot join", () => {
+    const ran = run(member(second), "join", { ...found, "vm-2: curl": `printf '{"message":"no route"} 500'` });
+    assert.equal(ran.code, 1);
+    assert.match(ran.err, /cannot join, got {"message":"no route"} 500; the hosts must reach each other/);
+  });
+
+  it("finds a manager that is no longer one in the stack file, to be followed by others", () => {
+    const ran = run(member(second), "join", {
+      [`manager.swarm: ${knows}`]: notManager,
+      [`vm-1: ${knows}`]: notManager,
+      [`vm-2: ${state}`]: "echo 'active 10.0.0.2 node2'",
+      [`vm-2: ${knows}`]: notManager,
+    });
+    assert.equal(ran.code, 0, ran.err);
+    assert.match(ran.calls, /vm-3: sh -s node2 manager active\n$/);
+  });
+
+  it("is told what changes when it is in the swarm already", () => {
+    const ran = run(member(second), "join", { [`vm-2: ${state}`]: "echo 'active 10.0.0.2 node2'" });
+    assert.equal(ran.code, 0, ran.err);
+    assert.match(ran.out, /unchanged: in the swarm at 10\.0\.0\.2/);
+  });
+
+  it("is refused when it belongs to another swarm, or is known at another address", () => {
+    const foreign = run(member(second), "join", {
+      [`vm-2: ${state}`]: "echo 'active 10.0.0.2 node9'",
+      "manager.swarm: docker node inspect*node9": "exit 1",
+    });
+    assert.match(foreign.err, /belongs to another swarm; run "docker swarm leave --force"/);
+    const moved = run(member(second), "join", { [`vm-2: ${state}`]: "echo 'active 203.0.113.2 node2'" });
+    assert.match(moved.err, /know it by another address than its privateAddress, got 203\.0\.113\.2; at a quiet time/);
+    assert.deepEqual([foreign.code, moved.code], [1, 1]);
+  });
+
+  it("is drained without its help when it is lost", () => {
+    const drained = renderMember({ stack: "test", host: { ...second, state: "drain" }, first: false });
+    const ran = run(drained, "join", { [`vm-2: ${state}`]: lost, "manager.swarm: docker node ls": "echo node2" });
+    assert.equal(ran.code, 0, ran.err);
+    assert.match(ran.calls, /manager\.swarm: sh -s node2 manager drain\n$/);
+  });
+
+  it("is refused when it is lost and nobody knows it", () => {
+    const ran = run(member(second), "join", { [`vm-2: ${state}`]: lost });
+    assert.equal(ran.code, 1);
+    assert.match(ran.err, /cannot be reached, and no manager knows it; start it, or take it out/);
+  });
+});
+
+describe("a host that leaves", () => {
+  const known = { "manager.swarm: docker node ls": "echo node2" };
+  const others = [hosts[0]!, hosts[2]!];
+
+  it("stays in the swarm while the stack file has it: the stack is being destroyed", () => {
+    const ran = run(member(second), "leave", known);
+    assert.equal(ran.code, 0, ran.err);
+    assert.equal(ran.calls, "");
+  });
+
+  it("is drained, leaves and is removed, by its own pinned key", () => {
+    const ran = run(member(second), "leave", known, others);
+    assert.equal(ran.code, 0, ran.err);
+    const steps = ran.calls.split("\n").slice(-4, -1);
+    assert.deepEqual(steps, [
+      "manager.swarm: sh -s node2 yes",
+      "vm-2: docker swarm leave --force",
+      "manager.swarm: docker node rm --force node2",
+    ]);
+    assert.match(
+      ran.args,
+      /-o HostName=203\.0\.113\.2 .* -o StrictHostKeyChecking=yes vm-2 docker swarm leave --force/,
+    );
+  });
+
+  it("is removed without its help when it is lost", () => {
+    const ran = run(member(second), "leave", { ...known, "vm-2: true": lost }, others);
+    assert.equal(ran.code, 0, ran.err);
+    assert.match(ran.calls, /manager\.swarm: sh -s node2 no\nmanager\.swarm: docker node rm --force node2\n$/);
+    assert.match(ran.out, /did not answer: should it come back, run "docker swarm leave --force"/);
+  });
+
+  it("is not removed when what ran on it does not run elsewhere", () => {
+    const ran = run(member(second), "leave", { ...known, "manager.swarm: sh -s": "exit 1" }, others);
+    assert.equal(ran.code, 1);
+    assert.doesNotMatch(ran.calls, /node rm|swarm leave/);
+  });
+
+  it("is not removed while no manager answers", () => {
+    const ran = run(member(second), "leave", { [`*: ${knows}`]: lost }, others);
+    assert.equal(ran.code, 1);
+    assert.match(ran.err, /no manager of the swarm answers, and only one can remove it/);
+  });
+});
+
+describe("a farewell", () => {
+  const script = renderFarewell("test", second, "thing leave");
+
+  it("runs on the host", () => {
+    const ran = run(script, "leave", {});
+    assert.equal(ran.code, 0, ran.err);
+    assert.match(ran.input, /vm-2< set -eu\nthing leave/);
+  });
+
+  it("is not said to a host that is lost and no longer in the stack file", () => {
+    assert.equal(run(script, "leave", { "vm-2: ": lost }, [first]).code, 0);
+    for (const failure of [
+      run(script, "leave", { "vm-2: ": lost }),
+      run(script, "leave", { "vm-2: ": "exit 1" }, [first]),
+    ]) {
+      assert.equal(failure.code, 1);
+      assert.match(failure.err, /what runs there could not be taken away; start it, or take it out/);
+    }
+  });
+});
