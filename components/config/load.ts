@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import * as pulumi from "@pulumi/pulumi";
 import { milliseconds } from "../shared/duration.ts";
 import { ConfigError, type Problem } from "../shared/errors.ts";
@@ -203,7 +203,7 @@ export async function load(): Promise<Config> {
   const knownSystems = readdirSync(systemsFolder).filter((name) => existsSync(`${systemsFolder}${name}/system.ts`));
   const name = values["berth:system"];
   const found = knownSystems.find((known) => known === name);
-  const system = found === undefined ? { system: undefined } : await readSystem(found);
+  const system = found === undefined ? { system: undefined } : await readSystem(`${systemsFolder}${found}/system.ts`);
   return parse({
     stack: pulumi.getStack(),
     values,
@@ -214,10 +214,10 @@ export async function load(): Promise<Config> {
   });
 }
 
-/** A file that throws is one problem among the others. */
-async function readSystem(name: string): Promise<Pick<RawConfig, "system" | "systemFailure">> {
+/** What a system's file exports; a file that throws is one problem among the others. */
+export async function readSystem(file: string): Promise<Pick<RawConfig, "system" | "systemFailure">> {
   try {
-    const module = (await import(`../../systems/${name}/system.ts`)) as { default?: unknown };
+    const module = (await import(pathToFileURL(file).href)) as { default?: unknown };
     if (module.default === undefined) return { system: undefined, systemFailure: "no default export" };
     return { system: module.default };
   } catch (error) {

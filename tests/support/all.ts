@@ -34,6 +34,7 @@ const suites: readonly Suite[] = [
   { name: "unit", run: { mocha: "tests/unit/**/*.test.ts" } },
   { name: "contract", run: { mocha: "tests/contract/**/*.test.ts" } },
   { name: "engine", run: { mocha: "tests/engine/**/*.test.ts", timeoutMs: 300_000 } },
+  { name: "preview", run: { mocha: "tests/preview/**/*.test.ts", timeoutMs: 300_000 } },
   { name: "lab", run: { mocha: "tests/lab/**/*.test.ts", timeoutMs: 900_000 }, slow: true },
 ];
 

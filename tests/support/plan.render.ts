@@ -34,7 +34,7 @@ const renderers: Readonly<Record<string, (inputs: Inputs) => string[]>> = {
   ],
   "docker:index/volume:Volume": ({ name }) => [String(name)],
   "random:index/randomPassword:RandomPassword": ({ length, overrideSpecial }) => [
-    `${String(length)} ${overrideSpecial === undefined ? "letters and digits" : `of ${String(overrideSpecial)}`}`,
+    `${String(length)} ${typeof overrideSpecial === "string" ? `of ${overrideSpecial}` : "letters and digits"}`,
   ],
   "command:remote:Command": ({ connection, create }) => [
     `on ${(connection as { host: string }).host}: ${firstWords(String(create))}`,

@@ -82,7 +82,7 @@ export async function filledIn(file: StackFile): Promise<Mapping> {
     "berth:images": await pins(file.system),
     "berth:acme": { ...(config["berth:acme"] as Mapping), email: "operations@berth.dev", agreeToTerms: true },
     "berth:cloudflare": { ...(config["berth:cloudflare"] as Mapping), zoneId: "0".repeat(32) },
-    "cloudflare:apiToken": "token",
+    "cloudflare:apiToken": "supplied-Cloudflare-token-".padEnd(40, "0"),
     ...(await suppliedSecrets(file.system)),
   };
 }

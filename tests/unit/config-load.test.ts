@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import { load, parse } from "../../components/config/load.ts";
+import { load, parse, readSystem } from "../../components/config/load.ts";
 import type { PostgresStore, RedisStore } from "../../components/config/store.ts";
 import { golden } from "../support/golden.ts";
 import { sampleConfig, sampleRaw } from "../support/sample-config.ts";
@@ -78,6 +81,41 @@ describe("load", () => {
       assert.equal(await pulumi.isSecret(supplied.OPENAI_API_KEY!), true);
     } finally {
       pulumi.runtime.setAllConfig({});
+    }
+  });
+
+  it("replaces the domain in files and variables, and nothing else that looks like it", () => {
+    const { system } = sampleRaw();
+    const files = { "/etc/app.yml": "host: ${domain}\nkey: ${KEY}\n" };
+    const { services } = system as { services: Record<string, object> };
+    const frontend = { ...services["frontend"], files };
+    const config = parse({ ...sampleRaw(), system: { ...(system as object), services: { ...services, frontend } } });
+    const resolved = config.system.services.frontend as { files: Record<string, string> };
+    assert.deepEqual(resolved.files, { "/etc/app.yml": "host: palmistry.test\nkey: ${KEY}\n" });
+  });
+
+  it("tells why a system's file cannot be read instead of throwing", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "berth-systems-"));
+    const file = (name: string, text: string): string => {
+      writeFileSync(join(folder, name), text);
+      return join(folder, name);
+    };
+    try {
+      assert.deepEqual(await readSystem(file("throws.mts", 'throw new Error("no menu");')), {
+        system: undefined,
+        systemFailure: "no menu",
+      });
+      const { systemFailure } = await readSystem(file("broken.mts", "export default {"));
+      assert.ok((systemFailure ?? "") !== "");
+      assert.deepEqual(await readSystem(file("silent.mts", "export const system = {};")), {
+        system: undefined,
+        systemFailure: "no default export",
+      });
+      assert.deepEqual(await readSystem(file("good.mts", "export default { name: 'shop' };")), {
+        system: { name: "shop" },
+      });
+    } finally {
+      rmSync(folder, { recursive: true });
     }
   });
 

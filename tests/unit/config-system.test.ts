@@ -365,6 +365,34 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
     ],
   ],
   [
+    "a circle, an unknown store, a secret from nowhere, a name that is taken and a route to a worker, all together",
+    {
+      "services.migrate.dependsOn": ["mail"],
+      "services.mail.dependsOn": ["migrate", "cache"],
+      "services.mail.connections": { warehouse: 5 },
+      "services.api.secrets": ["TOKEN"],
+      "services.queue": {
+        kind: "worker",
+        image: "api",
+        networks: ["data"],
+        resources: { memory: "64 MB" },
+        health: { command: ["ping"] },
+      },
+      "edge.sites": [{ host: "${domain}", routes: [{ path: "/", service: "mail" }] }],
+    },
+    [
+      'system.edge.sites[0].routes[0].service: does not answer HTTP, got "mail" (worker); use api',
+      'system.services.api.secrets[0]: is not a secret of the system, got "TOKEN"; use KEY, DB_PASSWORD, QUEUE_PASSWORD or ' +
+        "DB_URL, or declare it",
+      "system.services.mail.connections.warehouse: " +
+        'is not a store of the system, got "warehouse"; use db or queue, or declare it',
+      "system.services.mail.dependsOn: waits for itself, got mail → migrate → mail; remove one of these dependencies",
+      'system.services.mail.dependsOn[1]: is not a service or store of the system, got "cache"; use migrate, api, queue, ' +
+        "db or queue, or declare it",
+      "system.services.queue: has the name of a store; names within a system resolve to one thing, rename one of them",
+    ],
+  ],
+  [
     "a refused service, without calling it missing",
     { "services.api.port": "80" },
     ['system.services.api.port: is not a number, got "80"; write a number without quotes'],
@@ -374,6 +402,19 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
 describe("a system", () => {
   it("is taken when nothing is wrong with it", () => {
     assert.deepEqual(spoilt({}), []);
+  });
+
+  it("may have services on one port, for each has an address of its own, and ask a worker on a port", () => {
+    const health = { path: "/health", port: 80 };
+    const twin = {
+      kind: "web",
+      image: "api",
+      port: 80,
+      networks: ["edge", "data"],
+      resources: { memory: "64 MB" },
+      health,
+    };
+    assert.deepEqual(spoilt({ "services.twin": twin, "services.mail.health": health }), []);
   });
 
   for (const [title, changes, problems] of cases) {
