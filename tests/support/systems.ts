@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse as parseYaml } from "yaml";
-import type { RawConfig } from "../../components/config/load.ts";
+import { parse, type Config, type RawConfig } from "../../components/config/load.ts";
 import type { SystemInput } from "../../components/config/system.ts";
 import { imageKeys } from "../../operations/system.ts";
 import { sampleHostKey } from "./sample-config.ts";
@@ -66,6 +66,12 @@ export async function rawOf(file: StackFile, changes: Mapping = {}): Promise<Raw
     knownSystems: systemNames,
     environment: {},
   };
+}
+
+/** The configuration of a system's stack that a team has filled in. */
+export async function configOf(system: string, environment: Environment, changes: Mapping = {}): Promise<Config> {
+  const file = stackFileOf(system, environment);
+  return parse(await rawOf(file, { ...(await filledIn(file)), ...changes }));
 }
 
 /** What a team fills in before the first `pulumi up`: everything else in the file has to be right already. */

@@ -1,0 +1,161 @@
+import assert from "node:assert/strict";
+import { managersOf } from "../../components/config/host.ts";
+import type { WebService } from "../../components/config/service.ts";
+import type { PostgresStore, RedisStore } from "../../components/config/store.ts";
+import { bytes } from "../../components/shared/size.ts";
+import { configOf } from "../support/systems.ts";
+
+/* What personal-assistant asked for, held against its system and stack files. */
+
+const { system, hosts, volumes } = await configOf("personal-assistant", "production");
+
+describe("personal-assistant in production", () => {
+  const [api, frontend] = ["api", "frontend"].map((name) => system.services[name] as WebService) as [
+    WebService,
+    WebService,
+  ];
+  const postgres = system.data.postgres as PostgresStore;
+  const redis = system.data.redis as RedisStore;
+
+  it("has three hosts with more than 32 cores and 64 GB together, two of them balancers", () => {
+    assert.equal(hosts.length, 3);
+    assert.ok(hosts.reduce((sum, { cpus = 0 }) => sum + cpus, 0) >= 46);
+    assert.ok(hosts.reduce((sum, { memory = "0 GB" }) => sum + bytes(memory), 0) >= bytes("92 GB"));
+    assert.equal(hosts.filter(({ labels }) => labels.edge === "true").length, 2);
+    assert.equal(managersOf(hosts).length, 3);
+  });
+
+  it("gives every component what its document says", () => {
+    assert.deepEqual(
+      [api, frontend].map(({ replicas, resources: { cpus, memory } }) => [replicas, cpus, memory]),
+      [
+        [3, 4, "8 GB"],
+        [2, 2, "4 GB"],
+      ],
+    );
+    assert.deepEqual([postgres.resources.cpus, postgres.resources.memory], [8, "16 GB"]);
+    assert.deepEqual([redis.resources.cpus, redis.resources.memory], [2, "4 GB"]);
+  });
+
+  it("keeps data on hosts of their own", () => {
+    assert.deepEqual(volumes, { postgres: "vm-3", redis: "vm-2" });
+  });
+
+  it("confines API and frontend and names the three capabilities that they keep", () => {
+    for (const { user, readOnly, capabilities, tmpfs } of [api, frontend]) {
+      assert.deepEqual([user, readOnly], ["1000:1000", true]);
+      assert.deepEqual(capabilities, ["CHOWN", "SETGID", "SETUID"]);
+      assert.deepEqual(Object.keys(tmpfs), ["/run"]);
+    }
+  });
+
+  it("has the settings that the application expects", () => {
+    const expected = {
+      ENVIRONMENT: "production",
+      DEBUG: "false",
+      LOG_LEVEL: "INFO",
+      DB_POOL_SIZE: "20",
+      DB_MAX_OVERFLOW: "30",
+      DB_POOL_TIMEOUT: "30",
+      DB_POOL_RECYCLE: "3600",
+      DB_POOL_PRE_PING: "true",
+      REDIS_MAX_CONNECTIONS: "100",
+      REDIS_RETRY_ON_TIMEOUT: "true",
+      REDIS_SOCKET_KEEPALIVE: "true",
+      REDIS_SOCKET_KEEPALIVE_OPTIONS: "{}",
+      WORKERS: "4",
+      WORKER_CLASS: "uvicorn.workers.UvicornWorker",
+      WORKER_CONNECTIONS: "1000",
+      MAX_REQUESTS: "1000",
+      MAX_REQUESTS_JITTER: "100",
+    };
+    assert.deepEqual(api.env, expected);
+  });
+
+  it("generates keys of the lengths that the application wants", () => {
+    const lengths = Object.fromEntries(
+      Object.entries(system.secrets).map(([name, spec]) => [name, spec.kind === "generated" ? spec.length : undefined]),
+    );
+    assert.ok((lengths.JWT_SECRET_KEY ?? 0) >= 64);
+    assert.equal(lengths.ENCRYPTION_KEY, 32);
+    assert.ok((lengths.SESSION_SECRET ?? 0) >= 64);
+    assert.ok((lengths.REDIS_PASSWORD ?? 0) >= 32);
+  });
+
+  it("is given the credentials of the outside APIs, and a way to them", () => {
+    const supplied = Object.entries(system.secrets).filter(([, { kind }]) => kind === "supplied");
+    for (const [name] of supplied) assert.ok(api.secrets.includes(name), name);
+    assert.equal(supplied.length, 5);
+    assert.ok(api.networks.some((tier) => system.networks[tier]?.internal === false));
+  });
+
+  it("declares as connections what four processes with their pools may open, and puts a pooler between", () => {
+    const { WORKERS, DB_POOL_SIZE, DB_MAX_OVERFLOW, REDIS_MAX_CONNECTIONS } = api.env;
+    const workers = Number(WORKERS);
+    assert.deepEqual(api.connections, {
+      "postgres-pooler": workers * (Number(DB_POOL_SIZE) + Number(DB_MAX_OVERFLOW)),
+      redis: workers * Number(REDIS_MAX_CONNECTIONS),
+    });
+    assert.equal(postgres.maxConnections, 200);
+    assert.ok(postgres.pooler);
+  });
+
+  it("has a role that owns, one that writes and one that reads", () => {
+    const { personal_assistant_prod: database } = postgres.databases;
+    assert.equal(database?.owner, "migration_user");
+    assert.deepEqual(database.access, { app_user: "write", backup_user: "read" });
+    assert.deepEqual(database.extensions, ["pg_stat_statements"]);
+  });
+
+  it("tunes Postgres as its document has it", () => {
+    const expected = {
+      work_mem: "64MB",
+      wal_buffers: "16MB",
+      checkpoint_completion_target: "0.9",
+      default_statistics_target: "100",
+      random_page_cost: "1.1",
+      effective_io_concurrency: "200",
+      log_min_duration_statement: "1000",
+    };
+    assert.deepEqual({ ...postgres.settings, ...expected }, postgres.settings);
+  });
+
+  it("evicts from Redis only what expires", () => {
+    assert.deepEqual([redis.maxmemoryPolicy, redis.appendonly], ["volatile-lru", true]);
+  });
+
+  it("migrates once, in the API's image, as the owner", () => {
+    const { migrate } = system.services;
+    assert.deepEqual([migrate?.kind, migrate?.image], ["job", "api"]);
+    assert.equal(migrate?.env.DATABASE_URL_FILE, "/run/secrets/MIGRATION_DATABASE_URL");
+    assert.ok(api.dependsOn.includes("migrate"));
+  });
+
+  it("balances in turn over API and frontend, five seconds to connect and fifty to answer", () => {
+    const [site] = system.edge.sites;
+    assert.deepEqual([api.balance, frontend.balance], ["round-robin", "round-robin"]);
+    assert.equal(api.health.path, "/health/overall");
+    assert.deepEqual(new Set(site?.routes.map(({ service }) => service)), new Set(["api", "frontend"]));
+    for (const { connectTimeout, timeout } of site?.routes ?? []) {
+      assert.deepEqual([connectTimeout, timeout], ["5 seconds", "50 seconds"]);
+    }
+  });
+
+  it("answers operators alone on administration and on what the database tells", () => {
+    const closed = system.edge.sites[0]?.routes.filter(({ access }) => access === "operators").map(({ path }) => path);
+    assert.deepEqual(closed, ["/api/admin", "/health/database"]);
+  });
+
+  it("sends the headers of its document", () => {
+    assert.deepEqual(system.edge.sites[0]?.headers, {
+      "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+      "X-Frame-Options": "DENY",
+      "X-Content-Type-Options": "nosniff",
+      "X-XSS-Protection": "1; mode=block",
+      "Referrer-Policy": "strict-origin-when-cross-origin",
+      "Content-Security-Policy":
+        "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; " +
+        "img-src 'self' data: https:; font-src 'self' data:; connect-src 'self' https:; frame-ancestors 'none'",
+    });
+  });
+});
