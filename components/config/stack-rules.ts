@@ -4,6 +4,7 @@ import type { Parts } from "./lenient.ts";
 import { list, show } from "./refusals.ts";
 import type { Environment, Host, Stack } from "./stack.ts";
 import type { SystemParts } from "./system-rules.ts";
+import { rotationRules } from "./store-rules.ts";
 import type { Store } from "./store.ts";
 import type { Service } from "./system.ts";
 
@@ -110,6 +111,7 @@ export function stackSystemRules(
   return [
     ...imageRules(keysAt(documents.stack, ["images"]), usedImages(document), name),
     ...overrideRules(stack, system, document),
+    ...rotationRules(stack.secretGenerations, system.data),
     ...Object.keys(stack.limits ?? {}).flatMap((limit) => {
       const known = keysAt(document, ["edge", "limits"]);
       return known.includes(limit) ? [] : [{ path: ["limits", limit], message: notOf("a limit", known) }];
