@@ -1,9 +1,10 @@
-import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type Docker from "dockerode";
 import { isStatus } from "./docker.ts";
 import { bootstrapCommand, type BaseImage, type BuiltImage, type Image } from "./images.ts";
 import { isAlive } from "./lock.ts";
+import { ensureProgram } from "./programs.ts";
 import { run } from "./run.ts";
 
 /** Two at a time: package installation is one process that waits for the disk now and then. */
@@ -26,7 +27,7 @@ export async function ensureImages(
       if (image.kind === "built") await ensure(image.base);
       await slots.use(async () => {
         report(`building ${describe(image)}`);
-        await (image.kind === "base" ? bootstrap(docker, cache, image) : build(docker, cache, image));
+        await (image.kind === "base" ? bootstrap(docker, cache, image) : build(docker, cache, image, report));
       });
     })();
     started.set(image.tag, work);
@@ -60,7 +61,8 @@ async function bootstrap(docker: Docker, cache: string, image: BaseImage) {
   });
 }
 
-async function build(docker: Docker, cache: string, image: BuiltImage) {
+async function build(docker: Docker, cache: string, image: BuiltImage, report: (step: string) => void) {
+  const programs = await Promise.all(image.programs.map((program) => ensureProgram(cache, program, report)));
   await inScratch(cache, async (context) => {
     for (const [path, text] of Object.entries(image.files)) {
       const file = join(context, path);
@@ -68,8 +70,11 @@ async function build(docker: Docker, cache: string, image: BuiltImage) {
       await writeFile(file, text);
       await chmod(file, text.startsWith("#!") ? 0o755 : 0o644);
     }
+    for (const [index, { name }] of image.programs.entries()) {
+      await copyFile(programs[index] ?? "", join(context, name));
+    }
     const stream = await docker.buildImage(
-      { context, src: Object.keys(image.files) },
+      { context, src: [...Object.keys(image.files), ...image.programs.map(({ name }) => name)] },
       // The host's network: where packages can be fetched from here, they can be from there.
       { t: image.tag, buildargs: { BASE: image.base.tag, ...image.args }, networkmode: "host", forcerm: true },
     );

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { stripTypeScriptTypes } from "node:module";
 import { join } from "node:path";
 import { hash } from "./docker.ts";
+import type { Program } from "./programs.ts";
 import { readFiles } from "./read-files.ts";
 
 /*
@@ -25,6 +26,8 @@ export interface BuiltImage {
   /** Text by path; `Dockerfile` among them. Executable when the text starts with `#!`. */
   readonly files: Readonly<Record<string, string>>;
   readonly args: Readonly<Record<string, string>>;
+  /** Programs beside the files, executable. */
+  readonly programs: readonly Program[];
   readonly tag: string;
 }
 
@@ -43,6 +46,15 @@ export interface LabImages {
   readonly parts: Image;
   readonly published: readonly Published[];
 }
+
+/** MongoDB's wire protocol on SQLite: the server itself is in no package registry. */
+const ferretdb: Program = {
+  name: "ferretdb",
+  module: "github.com/FerretDB/FerretDB",
+  version: "v1.24.2",
+  package: "cmd/ferretdb",
+  generated: { "build/version/version.txt": "v1.24.2\n" },
+};
 
 /** What a system's images are called, the role they play and the port they listen on. */
 const applications = [
@@ -68,7 +80,15 @@ export function labImages(root: string): LabImages {
     published: [
       { repository: "edge", version: "1.30", image: builtImage("edge", baseImage("sid"), directory("images/edge")) },
       { repository: "postgres", version: "15", image: store("postgres") },
+      { repository: "pgbouncer", version: "1.18", image: store("pgbouncer") },
       { repository: "redis", version: "7.0", image: store("redis") },
+      { repository: "rabbitmq", version: "3.10", image: store("rabbitmq") },
+      { repository: "clickhouse", version: "18.16", image: store("clickhouse") },
+      {
+        repository: "mongodb",
+        version: "ferretdb-1.24",
+        image: builtImage("mongodb", base, directory("lab/images/mongodb"), {}, [ferretdb]),
+      },
       ...applicationImages(root, runtime),
     ],
   };
@@ -127,8 +147,10 @@ function builtImage(
   base: Image,
   files: Readonly<Record<string, string>>,
   args: Readonly<Record<string, string>> = {},
+  programs: readonly Program[] = [],
 ): BuiltImage {
-  return { kind: "built", name, base, files, args, tag: `berth-lab/${name}:${hash([base.tag, files, args])}` };
+  const tag = `berth-lab/${name}:${hash([base.tag, files, args, ...programs])}`;
+  return { kind: "built", name, base, files, args, programs, tag };
 }
 
 /** Leaves out what no container reads: manuals, translations, apt's binary caches (80 MB in every layer). */

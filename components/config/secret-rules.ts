@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Problem } from "../shared/errors.ts";
 import type { RawConfig } from "./load.ts";
 import { list } from "./refusals.ts";
+import { urlProblem } from "./store-rules.ts";
 import type { SystemParts } from "./system-rules.ts";
 import type { System } from "./system.ts";
 
@@ -61,7 +62,13 @@ function namedProblems(raw: RawConfig, system: SystemParts, inClear: (key: strin
       const cure = supplied.length === 0 ? "remove it" : `remove it; supplied ones are ${list(supplied, "and")}`;
       return { path: key, message: `${wrong}; ${cure}` };
     });
-  return [...missing, ...unknown, ...given.flatMap(inClear)];
+  const urls = Object.values(system.data ?? {}).flatMap((store) => {
+    const key = prefix + (store.kind === "managed" ? (store.urlSecret ?? "") : "");
+    const value = raw.values[key];
+    const wrong = store.kind === "managed" && typeof value === "string" && value !== "" ? urlProblem(store, value) : "";
+    return wrong ? [{ path: key, message: wrong }] : [];
+  });
+  return [...missing, ...unknown, ...urls, ...given.flatMap(inClear)];
 }
 
 /** Supplied secrets as Pulumi secrets, and the names of optional ones that have no value. */

@@ -7,6 +7,7 @@ import { list, show } from "./refusals.ts";
 import type { Service } from "./service.ts";
 import type { Environment, Stack } from "./stack.ts";
 import type { SystemParts } from "./system-rules.ts";
+import { rotationRules } from "./store-rules.ts";
 import type { Store } from "./store.ts";
 
 /* Rules across the fields of a stack file, and between a stack file and its system. */
@@ -60,6 +61,7 @@ export function stackSystemRules(
     ...imageRules(keysAt(documents.stack, ["images"]), usedImages(document), name),
     ...overrideRules(stack, system, document),
     ...volumeRules(stack.hosts ?? [], stack.volumes ?? {}, volumeUsers(system)),
+    ...rotationRules(stack.secretGenerations, system.data),
     ...Object.keys(stack.limits ?? {}).flatMap((limit) => {
       const known = keysAt(document, ["edge", "limits"]);
       return known.includes(limit) ? [] : [{ path: ["limits", limit], message: notOf("a limit", known) }];

@@ -198,6 +198,22 @@ function secretRule(
   return [{ path, message: `may be left unset, got ${show(secret)}; make ${secret} required` }];
 }
 
+/** Secrets that a stack cannot rotate: their server takes them once, when its volume is empty. */
+export function rotationRules(
+  generations: Readonly<Record<string, number>> | undefined,
+  data: Readonly<Record<string, StoreParts>> | undefined,
+): Finding[] {
+  const stores = Object.entries(data ?? {});
+  return Object.entries(generations ?? {}).flatMap(([secret, generation]) => {
+    const [name] = stores.find(([, store]) => store.kind === "mongodb" && store.passwordSecret === secret) ?? [];
+    if (name === undefined || generation === 1) return [];
+    const message =
+      `is the password of ${name}, which MongoDB takes only when its volume is empty, got generation ${generation}; ` +
+      "remove it, and make another user in the server for a new password";
+    return [{ path: ["secretGenerations", secret], message }];
+  });
+}
+
 /**
  * A URL as a managed store needs it. Says nothing of its value: it holds a password.
  *

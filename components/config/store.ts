@@ -20,6 +20,7 @@ const vhostName = z.string().regex(/^[A-Za-z0-9/_.-]{1,80}$/, {
 const userName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_-]{0,62}$/, {
   error: refuse("is not a user name", "use letters, digits, hyphens and underscores, a letter first"),
 });
+const pattern = z.string().regex(/^\S+$/, { error: refuse("is not a pattern", "write it without blanks") });
 const serverUser = (ids: string) =>
   numericUser
     .default(ids)
@@ -101,8 +102,8 @@ export const store = z.discriminatedUnion("kind", [
         userName,
         z.strictObject({
           passwordSecret,
-          keys: z.array(z.string().regex(/^\S+$/)).min(1).default(["*"]).describe("Patterns of the keys it may use"),
-          channels: z.array(z.string().regex(/^\S+$/)).default([]).describe("Patterns of the channels it may use"),
+          keys: z.array(pattern).min(1).default(["*"]).describe("Patterns of the keys it may use"),
+          channels: z.array(pattern).default([]).describe("Patterns of the channels it may use"),
           commands: z
             .array(
               z

@@ -31,7 +31,7 @@ export function clickhouseServer(store: ClickhouseStore): StoreServer {
       },
     ],
     dataDirectory,
-    tmpfs: { "/tmp": "64 MB", "/var/log/clickhouse-server": "1 MB" },
+    tmpfs: { "/tmp": "64 MB" },
     // The status in the first line of the answer: 200.
     health: probe({
       port: 8123,

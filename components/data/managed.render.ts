@@ -1,5 +1,6 @@
+import { isIP } from "node:net";
 import type { ManagedStore } from "../config/store.ts";
-import { quote } from "../shared/shell.ts";
+import { commandLine, quote } from "../shared/shell.ts";
 
 const ports: Readonly<Record<ManagedStore["server"], readonly [plain: number, tls: number]>> = {
   postgres: [5432, 5432],
@@ -51,20 +52,26 @@ ca=
 ${spec.ca === undefined ? "" : caFile(spec.ca)}
 reach() {
   timeout 10 bash -c 'exec 3<>"/dev/tcp/$1/$2"' reach "$1" "$2" 2>/dev/null ||
-    fail "cannot be reached at $1:$2 from $(hostname); check the URL, and the provider's list of allowed addresses"
+    fail "cannot be reached at $1:$2 from $(uname -n); check the URL, and the provider's list of allowed addresses"
 }
 encrypted() {
-  said=$(timeout 15 openssl s_client -connect "$1:$2" -servername "$1" -verify_hostname "$1" -verify_return_error \\
-    $3 \${ca:+-CAfile "$ca"} </dev/null 2>&1) && return
-  fail "shows no valid certificate at $1:$2; $(printf '%s\\n' "$said" | grep -i -m 1 'error' || echo 'no TLS there')"
+  place=$1
+  shift
+  said=$(timeout 15 openssl s_client -connect "$place" -verify_return_error "$@" \\
+    \${ca:+-CAfile "$ca"} </dev/null 2>&1) && return
+  fail "shows no valid certificate at $place; $(printf '%s\\n' "$said" | grep -i -m 1 error || echo 'it speaks no TLS')"
 }
 ${places.map(({ host, port }) => lines(host, port, spec)).join("")}echo "reached"
 `;
 }
 
 function lines(host: string, port: number, { server, tls }: ManagedCheck["spec"]): string {
-  const place = `${quote(host)} ${port}`;
-  return `reach ${place}\n${tls ? `encrypted ${place} ${quote(server === "postgres" ? "-starttls postgres" : "")}\n` : ""}`;
+  const reach = `reach ${quote(host)} ${port}\n`;
+  if (!tls) return reach;
+  const place = isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
+  const name = isIP(host) === 0 ? ["-servername", host, "-verify_hostname", host] : ["-verify_ip", host];
+  const before = server === "postgres" ? ["-starttls", "postgres"] : [];
+  return `${reach}encrypted ${commandLine([place, ...name, ...before])}\n`;
 }
 
 function caFile(pem: string): string {

@@ -23,6 +23,8 @@ export function rabbitmqServer(store: RabbitmqStore): StoreServer {
       RABBITMQ_CONFIG_FILE: secretPath("rabbitmq.conf"),
       RABBITMQ_MNESIA_BASE: `${dataDirectory}/mnesia`,
       RABBITMQ_LOGS: "-",
+      // What goes to no console even so, a crash dump and a log of upgrades.
+      RABBITMQ_LOG_BASE: "/tmp",
       RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: "-kernel inet_dist_use_interface {127,0,0,1}",
       ERL_EPMD_ADDRESS: "127.0.0.1",
     },
@@ -36,7 +38,7 @@ export function rabbitmqServer(store: RabbitmqStore): StoreServer {
       },
     ],
     dataDirectory,
-    tmpfs: { "/tmp": "16 MB", "/var/log/rabbitmq": "1 MB" },
+    tmpfs: { "/tmp": "64 MB" },
     // The protocol's name and version; the answer is the first frame of a connection.
     health: probe({ port: 5672, request: String.raw`AMQP\0\0\11\1`, reply: "01 00 00", prepared: true }),
     stopSignal: "SIGTERM",

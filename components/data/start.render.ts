@@ -27,7 +27,7 @@ ${before === undefined ? "" : `${before.trim()}\n`}prepare() {
   set -eu
   trap 'test -e ${preparedFile} || echo "berth: ${server} could not be prepared, see above" >&2' EXIT
   until ${answers}; do sleep 0.2; done
-${prepare.trim()}
+${prepare.replace(/^\n/, "").trimEnd()}
   : >${preparedFile}
 }
 # In a shell whose parent is gone: the server is not to find a child that it does not know.

@@ -64,8 +64,12 @@ function shop(): Tree {
   return JSON.parse(JSON.stringify(system)) as Tree;
 }
 
-/** Problems of a shop after a change: `path=value`, or `path` alone to remove what is there. */
-export function spoilt(changes: Record<string, unknown>): string[] {
+/**
+ * Problems of a shop after a change: `path=value`, or `path` alone to remove what is there.
+ *
+ * @param values further values of the stack file, or others than the shop's
+ */
+export function spoilt(changes: Record<string, unknown>, values: Record<string, unknown> = {}): string[] {
   const system = shop();
   for (const [path, value] of Object.entries(changes)) {
     const steps = path.split(".");
@@ -89,8 +93,9 @@ export function spoilt(changes: Record<string, unknown>): string[] {
       },
       "berth:acme": { email: "ops@shop.test", agreeToTerms: true },
       "berth:cloudflare": "none",
+      ...values,
     },
-    secretKeys: [],
+    secretKeys: Object.keys(values).filter((key) => !key.startsWith("berth:")),
     system,
   });
 }
