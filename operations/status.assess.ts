@@ -1,3 +1,4 @@
+import { hostLabel } from "../components/fleet/label.ts";
 import { parseImageRef } from "../components/shared/image-ref.ts";
 import type { SiteCertificate } from "./certificates.ts";
 
@@ -51,27 +52,69 @@ export interface HostInfo {
   readonly Swarm?: { readonly LocalNodeState?: string; readonly ControlAvailable?: boolean };
 }
 
-export function assessHost(host: { name: string; address: string }, seen: HostInfo | Error): HostStatus {
+/** What a manager says about a host, as far as it counts here: an entry of `GET /nodes`. */
+export interface RawNode {
+  readonly Spec: {
+    readonly Role: string;
+    readonly Availability: string;
+    readonly Labels?: Readonly<Record<string, string>>;
+  };
+  readonly Status: { readonly State: string };
+}
+
+/** A host as the stack file describes it. */
+export interface WantedHost {
+  readonly name: string;
+  readonly address: string;
+  readonly role: string;
+  readonly state: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** @param nodes What the managers say; nothing when none of them answered */
+export function assessHost(
+  host: WantedHost,
+  seen: HostInfo | Error,
+  nodes: readonly RawNode[] | undefined,
+): HostStatus {
   const { name, address } = host;
   if (seen instanceof Error) {
     return { name, address, reachable: false, engine: null, swarm: null, problem: seen.message };
   }
   const state = seen.Swarm?.LocalNodeState ?? "inactive";
   const swarm = state !== "active" ? state : seen.Swarm?.ControlAvailable === true ? "manager" : "worker";
-  return {
-    name,
-    address,
-    reachable: true,
-    engine: seen.ServerVersion ?? null,
-    swarm,
-    problem: state === "active" ? null : `is not part of the swarm, its state is ${state}`,
-  };
+  const problem = state === "active" ? nodeProblem(host, nodes) : `is not part of the swarm, its state is ${state}`;
+  return { name, address, reachable: true, engine: seen.ServerVersion ?? null, swarm, problem };
+}
+
+function nodeProblem(host: WantedHost, nodes: readonly RawNode[] | undefined): string | null {
+  if (!nodes) return null;
+  const wanted = { ...host.labels, [hostLabel]: host.name };
+  // A machine that was set up anew leaves its earlier node behind for a while.
+  const own = nodes.filter(({ Spec }) => Spec.Labels?.[hostLabel] === host.name);
+  const node = own.find(({ Status }) => Status.State === "ready") ?? own[0];
+  if (!node) return "is not known to the swarm of the stack";
+  const { Role, Availability, Labels } = node.Spec;
+  const differs = (what: string, live: string, said: string) => `${what} ${live}, the stack file says ${said}`;
+  if (node.Status.State !== "ready") return `the swarm finds it ${node.Status.State}`;
+  if (Role !== host.role) return differs("is a", Role, host.role);
+  if (Availability !== host.state) return differs("is", Availability, host.state);
+  const labels = labelText(Labels ?? {});
+  return labels === labelText(wanted) ? null : differs("has labels", labels, labelText(wanted));
+}
+
+function labelText(labels: Readonly<Record<string, string>>): string {
+  return Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .toSorted()
+    .join(" ");
 }
 
 /** What the manager says about services and tasks, as far as it counts here. */
 export interface Swarm {
   readonly services: readonly RawService[];
   readonly tasks: readonly RawTask[];
+  readonly nodes: readonly RawNode[];
 }
 
 export interface RawService {

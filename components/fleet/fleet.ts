@@ -9,7 +9,8 @@ import { commandLine } from "../shared/shell.ts";
 import { connection } from "./connection.ts";
 import { renderFarewell } from "./farewell.render.ts";
 import { Host } from "./host.ts";
-import { hostLabel, renderMember } from "./member.render.ts";
+import { hostLabel } from "./label.ts";
+import { renderMember } from "./member.render.ts";
 import { managerAlias, sshConfigPath } from "./ssh.render.ts";
 import { renderJoinTokens } from "./tokens.render.ts";
 

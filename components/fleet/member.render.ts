@@ -1,10 +1,8 @@
 import type { Host } from "../config/host.ts";
 import { quote } from "../shared/shell.ts";
 import { renderHere } from "./here.ts";
+import { hostLabel } from "./label.ts";
 import { renderScript } from "./script.ts";
-
-/** Node label that carries the name of a host in the stack file. */
-export const hostLabel = "berth.host";
 
 /**
  * Subnets that overlay networks are cut from; it cannot be changed once the swarm is there. Docker's own choice,
@@ -12,8 +10,8 @@ export const hostLabel = "berth.host";
  */
 const addressPools = ["10.201.0.0/16", "10.117.0.0/16", "10.59.0.0/16", "198.18.0.0/16"];
 
-/** Longest wait for the tasks of a drained host to end and to run elsewhere. */
-const drainSeconds = 120;
+/** Longest wait for what a change of a node brings about: tasks that move, managers that agree. */
+const waitSeconds = 120;
 
 export interface MemberArgs {
   readonly stack: string;
@@ -179,12 +177,28 @@ const foreignAddress = `
 const waitFunctions = `
 # await QUESTION: until it prints nothing
 await() {
-  deadline=$(($(date +%s) + ${drainSeconds}))
-  while left=$("$1") && [ -n "$left" ]; do
+  deadline=$(($(date +%s) + ${waitSeconds}))
+  while :; do
+    left=$("$1") || return 1
+    [ -n "$left" ] || return 0
     [ "$(date +%s)" -lt "$deadline" ] || return 1
     sleep 0.5
   done
 }
+
+# A manager that is promoted takes its part in the decisions a moment later. One that is lost is not waited for.
+unready() {
+  docker node inspect --format '{{.Status.State}} {{.Spec.Role}} {{with .ManagerStatus}}{{.Reachability}}{{else}}none{{end}}' "$node" |
+    grep '^ready manager' | grep -v ' reachable$' || [ "$?" -eq 1 ]
+}
+
+# demote NODE: until the others decide without it; they refuse to remove it before
+demote() {
+  demoted=$1
+  docker node update --role worker "$demoted" >/dev/null
+  await deciding || refuse "it is a manager still after ${waitSeconds} s, got $left; more than half of the managers must answer, see docker node ls"
+}
+deciding() { docker node inspect --format '{{with .ManagerStatus}}{{.Addr}}{{end}}' "$demoted"; }
 
 # Tasks that run on the node. Those of a lost one are listed as running for another day.
 tasks() {
@@ -225,9 +239,10 @@ END
     docker node update "$@" "$node" >/dev/null
     echo "changed: $*"
   fi
+  await unready || refuse "did not become a manager within ${waitSeconds} s, got $left; see journalctl -u docker on it"
   forget
   if [ "$availability" = drain ]; then
-    await tasks || refuse "tasks did not end within ${drainSeconds} s of its being drained, got $left; see docker node ps"
+    await tasks || refuse "tasks did not end within ${waitSeconds} s of its being drained, got $left; see docker node ps"
     echo 'unchanged: nothing of the swarm runs on it'
   fi
 }
@@ -236,7 +251,7 @@ END
 forget() {
   for other in $(docker node ls --quiet --filter node.label=${hostLabel}=${host.name}); do
     if [ "$other" != "$node" ] && [ "$(docker node inspect --format '{{.Status.State}}' "$other")" = down ]; then
-      docker node demote "$other" >/dev/null
+      demote "$other"
       docker node rm --force "$other" >/dev/null
       echo "changed: node $other removed, an earlier machine of this name"
     fi
@@ -259,14 +274,11 @@ node=$1 answers=$2
 main() {
   docker node update --availability drain "$node" >/dev/null
   [ "$answers" = no ] || await tasks ||
-    refuse "tasks did not end within ${drainSeconds} s of its being drained, got $left; see docker node ps, then pulumi up again"
+    refuse "tasks did not end within ${waitSeconds} s of its being drained, got $left; see docker node ps, then pulumi up again"
   await short ||
-    refuse "not everything that ran on it runs elsewhere within ${drainSeconds} s, got fewer tasks of $left; it stays drained; see docker service ps, then pulumi up again"
+    refuse "not everything that ran on it runs elsewhere within ${waitSeconds} s, got fewer tasks of $left; it stays drained; see docker service ps, then pulumi up again"
   echo 'changed: drained'
-  if [ "$(docker node inspect --format '{{.Spec.Role}}' "$node")" = manager ]; then
-    docker node demote "$node" >/dev/null
-    echo 'changed: a manager no more'
-  fi
+  demote "$node"
 }
 
 ${waitFunctions}

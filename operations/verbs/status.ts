@@ -16,6 +16,7 @@ import {
   type HostInfo,
   type HostStatus,
   type RawContainer,
+  type RawNode,
   type RawService,
   type RawTask,
   type ServiceStatus,
@@ -75,13 +76,16 @@ export async function readStatus(ref: StackRef): Promise<Status> {
   const sites = Array.isArray(outputs["sites"]) ? outputs["sites"].filter((site) => typeof site === "string") : [];
   const docker = hosts.map((host) => dockerThroughSsh(ref, host.name, timeoutMs));
   try {
-    const [hostStates, swarm, edges, certificates] = await Promise.all([
-      Promise.all(hosts.map(async (host, index) => assessHost(host, await seen(hostInfo(docker[index]))))),
+    const [infos, swarm, edges, certificates] = await Promise.all([
+      Promise.all(hosts.map(async (_, index) => seen(hostInfo(docker[index])))),
       seen(Promise.any(managersOf(hosts).map(async (host) => readSwarm(docker[hosts.indexOf(host)])))),
       Promise.all(edgeHosts.map(async (host) => seen(edgeContainers(docker[hosts.indexOf(host)])))),
       Promise.all(edgeHosts.flatMap((host) => sites.map(async (site) => certificateStatus(ref, host, site)))),
     ]);
     const answered = swarm instanceof Error ? undefined : swarm;
+    const hostStates = hosts.map((host, index) =>
+      assessHost(host, infos[index] ?? new Error("was not asked"), answered?.nodes),
+    );
     const services = [
       ...Object.entries(servicesOf(outputs)).map(([name, service]) =>
         assessService(name, service, pins[keys[name] ?? ""], answered),
@@ -115,8 +119,12 @@ async function hostInfo(docker: DockerHost | undefined): Promise<HostInfo> {
 
 async function readSwarm(manager: DockerHost | undefined): Promise<Swarm> {
   const running = encodeURIComponent(JSON.stringify({ "desired-state": ["running"] }));
-  const [services, tasks] = await Promise.all([manager?.get("/services"), manager?.get(`/tasks?filters=${running}`)]);
-  return { services: services as RawService[], tasks: tasks as RawTask[] };
+  const [services, tasks, nodes] = await Promise.all([
+    manager?.get("/services"),
+    manager?.get(`/tasks?filters=${running}`),
+    manager?.get("/nodes"),
+  ]);
+  return { services: services as RawService[], tasks: tasks as RawTask[], nodes: nodes as RawNode[] };
 }
 
 async function edgeContainers(docker: DockerHost | undefined): Promise<RawContainer[]> {

@@ -186,6 +186,7 @@ END
     docker node update "$@" "$node" >/dev/null
     echo "changed: $*"
   fi
+  await unready || refuse "did not become a manager within 120 s, got $left; see journalctl -u docker on it"
   forget
   if [ "$availability" = drain ]; then
     await tasks || refuse "tasks did not end within 120 s of its being drained, got $left; see docker node ps"
@@ -197,7 +198,7 @@ END
 forget() {
   for other in $(docker node ls --quiet --filter node.label=berth.host=web-1); do
     if [ "$other" != "$node" ] && [ "$(docker node inspect --format '{{.Status.State}}' "$other")" = down ]; then
-      docker node demote "$other" >/dev/null
+      demote "$other"
       docker node rm --force "$other" >/dev/null
       echo "changed: node $other removed, an earlier machine of this name"
     fi
@@ -207,11 +208,27 @@ forget() {
 # await QUESTION: until it prints nothing
 await() {
   deadline=$(($(date +%s) + 120))
-  while left=$("$1") && [ -n "$left" ]; do
+  while :; do
+    left=$("$1") || return 1
+    [ -n "$left" ] || return 0
     [ "$(date +%s)" -lt "$deadline" ] || return 1
     sleep 0.5
   done
 }
+
+# A manager that is promoted takes its part in the decisions a moment later. One that is lost is not waited for.
+unready() {
+  docker node inspect --format '{{.Status.State}} {{.Spec.Role}} {{with .ManagerStatus}}{{.Reachability}}{{else}}none{{end}}' "$node" |
+    grep '^ready manager' | grep -v ' reachable$' || [ "$?" -eq 1 ]
+}
+
+# demote NODE: until the others decide without it; they refuse to remove it before
+demote() {
+  demoted=$1
+  docker node update --role worker "$demoted" >/dev/null
+  await deciding || refuse "it is a manager still after 120 s, got $left; more than half of the managers must answer, see docker node ls"
+}
+deciding() { docker node inspect --format '{{with .ManagerStatus}}{{.Addr}}{{end}}' "$demoted"; }
 
 # Tasks that run on the node. Those of a lost one are listed as running for another day.
 tasks() {
@@ -257,20 +274,33 @@ main() {
   await short ||
     refuse "not everything that ran on it runs elsewhere within 120 s, got fewer tasks of $left; it stays drained; see docker service ps, then pulumi up again"
   echo 'changed: drained'
-  if [ "$(docker node inspect --format '{{.Spec.Role}}' "$node")" = manager ]; then
-    docker node demote "$node" >/dev/null
-    echo 'changed: a manager no more'
-  fi
+  demote "$node"
 }
 
 # await QUESTION: until it prints nothing
 await() {
   deadline=$(($(date +%s) + 120))
-  while left=$("$1") && [ -n "$left" ]; do
+  while :; do
+    left=$("$1") || return 1
+    [ -n "$left" ] || return 0
     [ "$(date +%s)" -lt "$deadline" ] || return 1
     sleep 0.5
   done
 }
+
+# A manager that is promoted takes its part in the decisions a moment later. One that is lost is not waited for.
+unready() {
+  docker node inspect --format '{{.Status.State}} {{.Spec.Role}} {{with .ManagerStatus}}{{.Reachability}}{{else}}none{{end}}' "$node" |
+    grep '^ready manager' | grep -v ' reachable$' || [ "$?" -eq 1 ]
+}
+
+# demote NODE: until the others decide without it; they refuse to remove it before
+demote() {
+  demoted=$1
+  docker node update --role worker "$demoted" >/dev/null
+  await deciding || refuse "it is a manager still after 120 s, got $left; more than half of the managers must answer, see docker node ls"
+}
+deciding() { docker node inspect --format '{{with .ManagerStatus}}{{.Addr}}{{end}}' "$demoted"; }
 
 # Tasks that run on the node. Those of a lost one are listed as running for another day.
 tasks() {

@@ -5,6 +5,7 @@ import {
   assessEdge,
   assessHost,
   assessService,
+  type RawNode,
   type RawTask,
   type Swarm,
 } from "../../../operations/status.assess.ts";
@@ -21,6 +22,7 @@ function swarm(replicas: number, tasks: [image: string, state: string, desired?:
       Status: { State: state },
       Spec: { ContainerSpec: { Image: image } },
     })),
+    nodes: [],
   };
 }
 
@@ -70,7 +72,7 @@ describe("status of a service", () => {
   });
 
   it("is bad when the swarm does not have it, nothing pins it, or nobody answered", () => {
-    assert.equal(assess({ services: [], tasks: [] }).problem, "is not on the swarm");
+    assert.equal(assess({ services: [], tasks: [], nodes: [] }).problem, "is not on the swarm");
     assert.equal(
       assessService("api", "palmistry-api", undefined, swarm(1, [[pinned, "running"]])).problem,
       "the stack file pins no image for it",
@@ -105,24 +107,50 @@ describe("status of the edge", () => {
 });
 
 describe("status of a host", () => {
-  const host = { name: "web-1", address: "192.0.2.1" };
+  const host = { name: "web-1", address: "192.0.2.1", role: "manager", state: "active", labels: {} };
 
   it("tells managers from workers", () => {
     const info = (ControlAvailable: boolean) => ({
       ServerVersion: "27.0",
       Swarm: { LocalNodeState: "active", ControlAvailable },
     });
-    assert.deepEqual([assessHost(host, info(true)).swarm, assessHost(host, info(false)).swarm], ["manager", "worker"]);
-    assert.equal(assessHost(host, info(false)).problem, null);
+    assert.deepEqual(
+      [assessHost(host, info(true), undefined).swarm, assessHost(host, info(false), undefined).swarm],
+      ["manager", "worker"],
+    );
+    assert.equal(assessHost(host, info(false), undefined).problem, null);
   });
 
   it("is bad outside the swarm and when it does not answer", () => {
     assert.equal(
-      assessHost(host, { Swarm: { LocalNodeState: "inactive" } }).problem,
+      assessHost(host, { Swarm: { LocalNodeState: "inactive" } }, []).problem,
       "is not part of the swarm, its state is inactive",
     );
-    const silent = assessHost(host, new Error("connect timed out"));
+    const silent = assessHost(host, new Error("connect timed out"), []);
     assert.deepEqual([silent.reachable, silent.problem], [false, "connect timed out"]);
+  });
+
+  it("is bad when the swarm has it in another way than the stack file", () => {
+    const node = (changed: { Role?: string; Availability?: string; disk?: string; State?: string }): RawNode => ({
+      Spec: {
+        Role: changed.Role ?? "manager",
+        Availability: changed.Availability ?? "active",
+        Labels: { "berth.host": "web-1", ...(changed.disk !== undefined && { disk: changed.disk }) },
+      },
+      Status: { State: changed.State ?? "ready" },
+    });
+    const problem = (...nodes: RawNode[]) =>
+      assessHost(host, { Swarm: { LocalNodeState: "active", ControlAvailable: true } }, nodes).problem;
+    assert.equal(problem(node({})), null);
+    assert.equal(problem(node({ State: "down", Role: "worker" }), node({})), null, "an earlier machine of its name");
+    assert.equal(problem(), "is not known to the swarm of the stack");
+    assert.equal(problem(node({ State: "down" })), "the swarm finds it down");
+    assert.equal(problem(node({ Role: "worker" })), "is a worker, the stack file says manager");
+    assert.equal(problem(node({ Availability: "pause" })), "is pause, the stack file says active");
+    assert.equal(
+      problem(node({ disk: "ssd" })),
+      "has labels berth.host=web-1 disk=ssd, the stack file says berth.host=web-1",
+    );
   });
 });
 
