@@ -196,7 +196,13 @@ async function registered(
         file: (secret) => ({ secretId: secret, secretName: secret }),
         value: (secret) => pulumi.secret(passwords[secret]!),
       },
-      platform: { provider: undefined as never, rollouts: undefined, slackMs: 0, protect: false },
+      platform: {
+        provider: undefined as never,
+        volume: () => ({ provider: undefined as never, constraint: "node.role==manager" }),
+        rollouts: undefined,
+        slackMs: 0,
+        protect: false,
+      },
     });
   });
   return recording.resources;
