@@ -55,6 +55,11 @@ describe("the swarm service of a workload", () => {
     ]);
   });
 
+  it("is started again whenever it ends", () => {
+    const { restartPolicy } = serviceArgs(workload).taskSpec as { restartPolicy: unknown };
+    assert.deepEqual(restartPolicy, { condition: "any", delay: "1s", window: "0s" });
+  });
+
   it("drops every capability but those that are named, and says nothing where none is", () => {
     const container = (changed: Partial<Workload>) =>
       (serviceArgs({ ...workload, ...changed }).taskSpec as { containerSpec: object }).containerSpec;
