@@ -2,6 +2,7 @@ import { rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { ensureDocker } from "./daemon.ts";
 import { removeLabObjects, removePushNames } from "./docker.ts";
+import { stacksOf } from "./pulumi.ts";
 import type { Progress } from "./progress.ts";
 import { isInstalled } from "./run.ts";
 import type { Lab } from "./settings.ts";
@@ -17,7 +18,9 @@ export async function down(lab: Lab, progress: Progress): Promise<void> {
       if (registry !== undefined) await removePushNames(docker, registry);
       for (const removed of await removeLabObjects(docker, lab)) report(`removed ${removed}`);
     }
-    for (const path of [lab.stackFile, join(lab.root, ".berth", lab.name), lab.directory]) {
+    const stacks = [...new Set([lab.name, ...(await stacksOf(lab))])];
+    const connections = stacks.map((stack) => join(lab.root, ".berth", stack));
+    for (const path of [lab.stackFile, ...connections, lab.directory]) {
       if (!(await exists(path))) continue;
       await rm(path, { recursive: true, force: true });
       report(`removed ${path}`);

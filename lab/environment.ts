@@ -5,7 +5,7 @@ import { backendDirectory } from "./pulumi.ts";
 import type { Lab } from "./settings.ts";
 
 export interface EnvironmentArgs {
-  readonly lab: Pick<Lab, "name" | "root" | "directory" | "cache">;
+  readonly lab: Pick<Lab, "stack" | "root" | "directory" | "cache">;
   readonly engine: Pick<Engine, "path" | "env">;
   readonly cloudflare: { readonly baseUrl: string; readonly token: string };
 }
@@ -17,13 +17,18 @@ export function labEnvironment(args: EnvironmentArgs): Record<string, string> {
     PATH: [...new Set([join(lab.root, "node_modules/.bin"), ...args.engine.path])].join(":"),
     PULUMI_BACKEND_URL: `file://${backendDirectory(lab)}`,
     PULUMI_CONFIG_PASSPHRASE_FILE: passphraseFile(lab),
-    PULUMI_STACK: lab.name,
+    PULUMI_STACK: lab.stack,
     CLOUDFLARE_BASE_URL: cloudflare.baseUrl,
     CLOUDFLARE_API_TOKEN: cloudflare.token,
     NODE_COMPILE_CACHE: join(lab.cache, "node"),
     PULUMI_SKIP_UPDATE_CHECK: "true",
     ...args.engine.env,
   };
+}
+
+/** Where the lines of {@link renderExports} are kept. */
+export function exportsFile(lab: Pick<Lab, "directory" | "stack" | "name">): string {
+  return join(lab.directory, lab.stack === lab.name ? "env.sh" : `env-${lab.stack}.sh`);
 }
 
 export function passphraseFile(lab: Pick<Lab, "directory">): string {

@@ -43,10 +43,11 @@ export async function ensureHosts(
   docker: Docker,
   lab: Lab,
   images: LabImages,
+  atLeast: number,
   prefix: string,
   report: (step: string) => void,
 ): Promise<LabHost[]> {
-  const names = hostNames(lab, Object.keys(await keptPorts(hostPortsFile(lab))));
+  const names = hostNames(lab.hosts, atLeast, Object.keys(await keptPorts(hostPortsFile(lab))));
   const ports = await keepPorts(hostPortsFile(lab), names.flatMap(portPurposes));
   const key = (await readIfThere(`${await ensureSshKey(lab, report)}.pub`)) ?? "";
   return Promise.all(
@@ -60,9 +61,9 @@ export async function ensureHosts(
 }
 
 /** Names of the hosts that a lab is to have; those that it has stay. */
-export function hostNames(lab: Pick<Lab, "hosts">, kept: readonly string[]): string[] {
+export function hostNames(asked: number | undefined, atLeast: number, kept: readonly string[]): string[] {
   const there = kept.filter((purpose) => /^host\d+$/.test(purpose)).length;
-  const count = lab.hosts ?? Math.max(1, there);
+  const count = asked ?? Math.max(atLeast, there);
   if (count < there)
     throw new Error(
       `--hosts or LAB_HOSTS: is less than the lab has, got ${count} of ${there}; ` +

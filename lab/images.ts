@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import { stripTypeScriptTypes } from "node:module";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { hash } from "./docker.ts";
 import type { Program } from "./programs.ts";
 import { readFiles } from "./read-files.ts";
+import type { LabSystem } from "./systems.ts";
 
 /*
  * What the lab's images are made of. An image's tag is a hash of everything that goes into it, its base included:
@@ -56,52 +57,89 @@ const ferretdb: Program = {
   generated: { "build/version/version.txt": "v1.24.2\n" },
 };
 
-/** What a system's images are called, the role they play and the port they listen on. */
-const applications = [
-  { repository: "palmistry-api", role: "web", port: 8000 },
-  { repository: "palmistry-frontend", role: "web", port: 3000 },
-  { repository: "palmistry-worker", role: "worker", port: 8000 },
-] as const;
+/** An image that the sample application stands for. */
+export interface Application {
+  readonly system: string;
+  readonly repository: string;
+  readonly role: "web" | "worker" | "placeholder";
+  /** Port it listens on; a placeholder may have several, separated by blanks. */
+  readonly port: number | string;
+}
 
 /** The first one is what a new lab pins. */
 export const applicationVersions = ["1.0.0", "1.1.0", "1.2.0-broken", "1.3.0-crash"] as const;
 
-export function labImages(root: string): LabImages {
+/** Servers of others by the key that systems give them, as the lab has them. */
+export const thirdParty: Readonly<Record<string, string | undefined>> = {
+  prometheus: "prometheus:2.42",
+  kong: "kong:placeholder",
+  jaeger: "jaeger:placeholder",
+  grafana: "grafana:placeholder",
+};
+
+/** What no package brings: the sample application answers in their place, and says so. */
+const placeholders: readonly Application[] = [
+  { system: "placeholder", repository: "kong", role: "placeholder", port: 8000 },
+  { system: "placeholder", repository: "jaeger", role: "placeholder", port: "16686 14269" },
+  { system: "placeholder", repository: "grafana", role: "placeholder", port: 3000 },
+];
+
+/** The images of a lab that runs these systems. */
+export function labImages(root: string, systems: readonly Pick<LabSystem, "applications" | "images">[]): LabImages {
   const base = baseImage("bookworm");
-  const directory = (path: string) => readFiles(join(root, path));
-  const store = (name: string) => builtImage(name, base, directory(`images/${name}`));
-  const runtime = builtImage("app-runtime", base, {
-    Dockerfile: readFileSync(join(root, "lab/app/runtime.Dockerfile"), "utf8"),
-  });
+  const used = new Set(systems.flatMap(({ images }) => Object.values(images)));
   return {
     base,
-    host: builtImage("host", base, directory("lab/images/host")),
-    parts: builtImage("parts", base, directory("lab/images/parts")),
+    host: builtImage("host", base, readFiles(join(root, "lab/images/host"))),
+    parts: builtImage("parts", base, readFiles(join(root, "lab/images/parts"))),
     published: [
-      { repository: "edge", version: "1.30", image: builtImage("edge", baseImage("sid"), directory("images/edge")) },
-      { repository: "postgres", version: "15", image: store("postgres") },
-      { repository: "pgbouncer", version: "1.18", image: store("pgbouncer") },
-      { repository: "redis", version: "7.0", image: store("redis") },
-      { repository: "rabbitmq", version: "3.10", image: store("rabbitmq") },
-      { repository: "clickhouse", version: "18.16", image: store("clickhouse") },
-      {
-        repository: "mongodb",
-        version: "ferretdb-1.24",
-        image: builtImage("mongodb", base, directory("lab/images/mongodb"), {}, [ferretdb]),
-      },
-      ...applicationImages(root, runtime),
+      ...catalog(root).filter(({ repository, version }) => used.has(`${repository}:${version}`)),
+      ...applicationImages(
+        root,
+        systems.flatMap(({ applications }) => applications),
+        applicationVersions,
+      ),
     ],
   };
 }
 
-function applicationImages(root: string, runtime: Image): Published[] {
+/** Images that are the same for every system: the edge, stores, servers of others. */
+export function catalog(root: string): Published[] {
+  const base = baseImage("bookworm");
+  const published = (version: string, place: string, from: Image = base, programs: readonly Program[] = []) => {
+    const repository = basename(place);
+    return { repository, version, image: builtImage(repository, from, readFiles(join(root, place)), {}, programs) };
+  };
+  return [
+    published("1.30", "images/edge", baseImage("sid")),
+    published("15", "images/postgres"),
+    published("1.18", "images/pgbouncer"),
+    published("7.0", "images/redis"),
+    published("3.10", "images/rabbitmq"),
+    published("18.16", "images/clickhouse"),
+    published("ferretdb-1.24", "lab/images/mongodb", base, [ferretdb]),
+    published("2.42", "lab/images/prometheus"),
+    ...applicationImages(root, placeholders, ["placeholder"]),
+  ];
+}
+
+function applicationImages(
+  root: string,
+  applications: readonly Application[],
+  versions: readonly string[],
+): Published[] {
+  if (applications.length === 0) return [];
+  const runtime = builtImage("app-runtime", baseImage("bookworm"), {
+    Dockerfile: readFileSync(join(root, "lab/app/runtime.Dockerfile"), "utf8"),
+  });
   const files = applicationFiles(root);
-  return applications.flatMap(({ repository, role, port }) =>
-    applicationVersions.map((version) => ({
+  return applications.flatMap(({ system, repository, role, port }) =>
+    versions.map((version) => ({
       repository,
       version,
       image: builtImage(repository, runtime, files, {
-        SYSTEM: "palmistry",
+        SYSTEM: system,
+        NAME: repository,
         ROLE: role,
         PORT: String(port),
         VERSION: version,

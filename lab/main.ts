@@ -1,5 +1,6 @@
 import { enableCompileCache } from "node:module";
 import { join } from "node:path";
+import { exportsFile } from "./environment.ts";
 import { handleInterrupts, Interrupted } from "./interrupt.ts";
 import { withLock } from "./lock.ts";
 import { Progress } from "./progress.ts";
@@ -7,7 +8,7 @@ import { parseCommandLine, UsageError } from "./settings.ts";
 import { readIfThere } from "./state.ts";
 
 /*
- * npm run lab [-- up|down|env|build] [--name NAME] [--hosts N] [--http-port N] [--https-port N]
+ * npm run lab [-- up|down|env|build] [--name NAME] [--system NAME] [--hosts N] [--http-port N] [--https-port N]
  * `build` fills the caches alone: what takes minutes on a new machine.
  * Everything is check-then-act: after an interruption, `up` goes on where it stopped and `down` removes what there is.
  */
@@ -19,8 +20,8 @@ try {
   const [verb, lab] = parseCommandLine(process.argv.slice(2), process.env, root);
   switch (verb) {
     case "env": {
-      const exports = await readIfThere(join(lab.directory, "env.sh"));
-      if (exports === undefined) throw new Error(`no lab called ${lab.name} is up; npm run lab makes it`);
+      const exports = await readIfThere(exportsFile(lab));
+      if (exports === undefined) throw new Error(`no lab called ${lab.name} runs ${lab.system}; npm run lab makes it`);
       process.stdout.write(exports);
       break;
     }
@@ -31,9 +32,13 @@ try {
     }
     case "build": {
       const { build } = await import("./up.ts");
+      const { labSystem, systemNames } = await import("./systems.ts");
       // Belongs to no lab, so it works in the cache itself; a second one at the same time is told so.
       const shared = { ...lab, directory: join(lab.cache, "lab") };
-      await withLock(shared.directory, () => build(shared, inView()));
+      await withLock(shared.directory, async () => {
+        const systems = await Promise.all(systemNames(root).map((name) => labSystem(root, name)));
+        await build(shared, systems, inView());
+      });
       break;
     }
     case "down": {

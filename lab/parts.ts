@@ -9,6 +9,7 @@ import { ensureCa, ensureServerCertificate } from "./parts/ca.ts";
 import { pebbleRoot, renderPebble } from "./parts/pebble.ts";
 import { readFiles } from "./read-files.ts";
 import type { Lab } from "./settings.ts";
+import { systemNames } from "./systems.ts";
 import { keepPorts, once, readIfThere, writeFileAtomic } from "./state.ts";
 
 /** Where each part lives in the lab's /24. */
@@ -89,7 +90,12 @@ http:
 
 async function startCloudflare(docker: Docker, lab: Lab, place: Place, report: (step: string) => void) {
   const directory = join(lab.directory, "cloudflare");
-  const zoneId = await once(join(directory, "zone-id"), () => randomBytes(16).toString("hex"));
+  const zones = await Promise.all(
+    systemNames(lab.root).map(async (system) => {
+      const zone = `${system}.test`;
+      return { zone, id: await once(join(directory, "zone-ids", zone), () => randomBytes(16).toString("hex")) };
+    }),
+  );
   const token = (await once(join(directory, "token"), () => `${randomBytes(20).toString("hex")}\n`)).trim();
   const home = "/berth";
   await ensure(docker, lab, report, {
@@ -99,10 +105,7 @@ async function startCloudflare(docker: Docker, lab: Lab, place: Place, report: (
       ...[
         `${home}/node_modules/node/bin/node`,
         `${home}/lab/cloudflare/main.ts`,
-        "--zone",
-        lab.domain,
-        "--zone-id",
-        zoneId,
+        ...zones.flatMap(({ zone, id }) => ["--zone", zone, "--zone-id", id]),
       ],
       ...["--token-file", "/token", "--data", "/data/zones.json", "--http", "0.0.0.0:8080", "--dns", "0.0.0.0:53"],
     ],
@@ -121,6 +124,7 @@ async function startCloudflare(docker: Docker, lab: Lab, place: Place, report: (
   });
   const base = `http://127.0.0.1:${place.port}`;
   await until("cloudflare", () => get(`${base}/lab/health`));
+  const zoneId = zones.find(({ zone }) => zone === lab.domain)?.id ?? "";
   return { baseUrl: `${base}/client/v4`, token, zoneId };
 }
 

@@ -28,7 +28,7 @@ export async function pulumi(
  * Ctrl-C goes to the whole group, and pulumi takes a second one as "stop at once, whatever is half done".
  */
 export async function pulumiUp(lab: Lab, env: NodeJS.ProcessEnv): Promise<void> {
-  const args = ["up", "--yes", "--skip-preview", "--suppress-outputs", "--stack", lab.name, ...configFileArgs(lab)];
+  const args = ["up", "--yes", "--skip-preview", "--suppress-outputs", "--stack", lab.stack, ...configFileArgs(lab)];
   const child = spawn("pulumi", args, { cwd: lab.root, env, stdio: ["ignore", "inherit", "inherit"], detached: true });
   const interruption = new AbortController();
   const pass = () => {
@@ -60,7 +60,7 @@ interface StackLock {
  * Takes away the lock of a pulumi that was killed. A living one keeps it: two updates at once would undo each other.
  */
 export async function clearStaleLock(lab: Lab, env: NodeJS.ProcessEnv, say: (line: string) => void): Promise<void> {
-  const directory = join(backendDirectory(lab), ".pulumi", "locks", "organization", "berth", lab.name);
+  const directory = join(backendDirectory(lab), ".pulumi", "locks", "organization", "berth", lab.stack);
   const locks = await readdir(directory).catch(() => []);
   for (const file of locks) {
     const text = await readIfThere(join(directory, file));
@@ -69,10 +69,16 @@ export async function clearStaleLock(lab: Lab, env: NodeJS.ProcessEnv, say: (lin
     const owner = `process ${lock.pid} of ${lock.username} on ${lock.hostname}, since ${lock.timestamp}`;
     if (lock.hostname !== hostname() || isAlive(lock.pid))
       throw new Error(
-        `stack ${lab.name}: locked by ${owner}; wait for it, or, if it is surely gone: pulumi cancel --stack ${lab.name}`,
+        `stack ${lab.stack}: locked by ${owner}; wait for it, or, if it is surely gone: pulumi cancel --stack ${lab.stack}`,
       );
-    await pulumi(lab, env, ["cancel", "--yes", "--stack", lab.name]);
+    await pulumi(lab, env, ["cancel", "--yes", "--stack", lab.stack]);
     say(`the stack's lock was left behind by ${owner}, which is gone: cancelled`);
     return;
   }
+}
+
+/** Stacks that were made on a lab: one for each of its systems. */
+export async function stacksOf(lab: Pick<Lab, "directory">): Promise<string[]> {
+  const files = await readdir(join(backendDirectory(lab), ".pulumi", "stacks", "berth")).catch(() => []);
+  return files.flatMap((file) => (file.endsWith(".json") ? [file.slice(0, -".json".length)] : []));
 }

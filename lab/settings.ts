@@ -4,8 +4,11 @@ import { parseArgs } from "node:util";
 
 /** A lab: its name, its place on disk and the ports people use. Everything else is looked up when needed. */
 export interface Lab {
-  /** Also the name of the Pulumi stack. */
   readonly name: string;
+  /** What runs on it now; one lab may have several, each as a Pulumi stack of its own. */
+  readonly system: string;
+  /** Name of the Pulumi stack. */
+  readonly stack: string;
   /** The repository. */
   readonly root: string;
   /** State of this lab: `.lab/<name>`. */
@@ -28,21 +31,28 @@ export type Verb = (typeof verbs)[number];
 
 export class UsageError extends Error {}
 
-/** A lab that is called `local` owns the stack file in the root; others keep theirs with their state. */
+/** The system of a lab when nobody names one. */
+export const firstSystem = "palmistry";
+
+/** The stack called `local` owns the stack file in the root; others keep theirs with the state of their lab. */
 export function labNamed(
   name: string,
   root: string,
   sizes: { readonly http: number; readonly https: number; readonly hosts?: number | undefined },
   env = process.env,
+  system = firstSystem,
 ): Lab {
   const directory = join(root, ".lab", name);
+  const stack = system === firstSystem ? name : `${name}-${system}`;
   return {
     name,
+    system,
+    stack,
     root,
     directory,
     cache: join(env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "berth"),
-    stackFile: name === "local" ? join(root, "Pulumi.local.yaml") : join(directory, `Pulumi.${name}.yaml`),
-    domain: "palmistry.test",
+    stackFile: stack === "local" ? join(root, "Pulumi.local.yaml") : join(directory, `Pulumi.${stack}.yaml`),
+    domain: `${system}.test`,
     httpPort: sizes.http,
     httpsPort: sizes.https,
     ...(sizes.hosts === undefined ? {} : { hosts: sizes.hosts }),
@@ -50,8 +60,8 @@ export function labNamed(
 }
 
 /** Arguments that name a stack file to Pulumi; none where Pulumi finds it by itself. */
-export function configFileArgs(lab: Pick<Lab, "name" | "root" | "stackFile">): string[] {
-  return lab.name === "local" ? [] : ["--config-file", relative(lab.root, lab.stackFile)];
+export function configFileArgs(lab: Pick<Lab, "stack" | "root" | "stackFile">): string[] {
+  return lab.stack === "local" ? [] : ["--config-file", relative(lab.root, lab.stackFile)];
 }
 
 export function parseCommandLine(argv: readonly string[], env: NodeJS.ProcessEnv, root: string): [Verb, Lab] {
@@ -69,7 +79,10 @@ export function parseCommandLine(argv: readonly string[], env: NodeJS.ProcessEnv
   if (ports.http === ports.https)
     throw new UsageError(`--http-port, --https-port: must differ, got ${ports.http} for both`);
   const hosts = hostCount(values.hosts ?? env["LAB_HOSTS"]);
-  return [verb, labNamed(name, root, { ...ports, hosts }, env)];
+  const system = values.system ?? env["LAB_SYSTEM"] ?? firstSystem;
+  if (!/^[a-z][a-z0-9-]{0,29}$/.test(system))
+    throw new UsageError(`--system or LAB_SYSTEM: must be the name of a folder of systems/, got "${system}"`);
+  return [verb, labNamed(name, root, { ...ports, hosts }, env, system)];
 }
 
 function parse(argv: readonly string[]) {
@@ -78,6 +91,7 @@ function parse(argv: readonly string[]) {
     "http-port": { type: "string" },
     "https-port": { type: "string" },
     hosts: { type: "string" },
+    system: { type: "string" },
   } as const;
   try {
     return parseArgs({ args: [...argv], options, allowPositionals: true });

@@ -4,10 +4,12 @@ import { applicationVersions } from "./images.ts";
 import type { PushResult } from "./registry.ts";
 import type { LabHost } from "./hosts.ts";
 import type { Lab } from "./settings.ts";
+import type { LabSystem } from "./systems.ts";
 
 /** What only this machine knows and the stack file of a lab needs. */
 export interface StackFacts {
-  readonly lab: Pick<Lab, "name" | "domain">;
+  readonly lab: Pick<Lab, "name" | "stack" | "domain">;
+  readonly system: Pick<LabSystem, "name" | "images" | "supplied" | "volumes" | "config">;
   readonly hosts: readonly LabHost[];
   readonly images: PushResult;
   readonly ca: string;
@@ -16,33 +18,24 @@ export interface StackFacts {
 
 const registryAddress = "registry.test:5000";
 
-/** Keys under `berth:images` with the `repository:version` that a new lab runs. */
-const pins = {
-  edge: "edge:1.30",
-  postgres: "postgres:15",
-  redis: "redis:7.0",
-  api: `palmistry-api:${applicationVersions[0]}`,
-  frontend: `palmistry-frontend:${applicationVersions[0]}`,
-  worker: `palmistry-worker:${applicationVersions[0]}`,
-};
-
 /** The stack file of a new lab. */
 export function renderStackFile(facts: StackFacts): string {
-  const { lab } = facts;
-  const where = lab.name === "local" ? "`npm run lab`" : `\`npm run lab -- --name ${lab.name}\``;
-  const head = `# Written by ${where}: stack \`${lab.name}\`, the lab of this machine. Not for git.
+  const { lab, system } = facts;
+  const options = [
+    ...(lab.stack === lab.name ? [] : [`--system ${system.name}`]),
+    ...(lab.name === "local" ? [] : [`--name ${lab.name}`]),
+  ];
+  const where = ["npm run lab", ...(options.length > 0 ? ["--", ...options] : [])].join(" ");
+  const head = `# Written by \`${where}\`: stack \`${lab.stack}\`, the lab of this machine. Not for git.
 # A later run brings hosts, CA, zone and the digests of rebuilt images up to date; everything else is yours to edit.
 config:
-  berth:system: palmistry
+  berth:system: ${system.name}
   berth:environment: local
   berth:domain: ${lab.domain}
-  # Load comes from one address here: the system's own limits would cut it off.
-  berth:limits:
-    api: { rate: 6000 r/s, burst: 6000 }
-  # Tags in the lab's registry: ${applicationVersions.join(", ")}.
-  # \`npm run berth -- pin ${lab.name} api=1.1.0\` writes the digest that belongs to a tag.
+${system.config}  # Tags in the lab's registry: ${applicationVersions.join(", ")}.
+  # \`npm run berth -- pin ${lab.stack} ${example(system)}=1.1.0\` writes the digest that belongs to a tag.
   berth:images:
-${Object.entries(pins)
+${Object.entries(system.images)
   .map(([key, name]) => `    ${key}: ${pin(name, facts.images.digests[name] ?? "")}\n`)
   .join("")}`;
   // The last host is the one that is no manager of the smallest fleets.
@@ -73,6 +66,11 @@ export function updateStackFile(text: string, facts: StackFacts): string {
   return [...owned(facts), ...placed, ...followed].reduce((next, [path, value]) => setValue(next, path, value), text);
 }
 
+/** The first application image. */
+export function example({ name, images }: Pick<LabSystem, "name" | "images">): string {
+  return Object.entries(images).find(([, image]) => image.startsWith(`${name}-`))?.[0] ?? "";
+}
+
 type Assignment = [path: string[], value: unknown];
 
 export function pin(name: string, digest: string): string {
@@ -80,10 +78,9 @@ export function pin(name: string, digest: string): string {
 }
 
 /** One host keeps all volumes: tasks that share one cannot be apart. */
-function placement({ hosts }: StackFacts, host: LabHost | undefined): Assignment[] {
+function placement({ hosts, system }: StackFacts, host: LabHost | undefined): Assignment[] {
   if (hosts.length < 2 || !host) return [];
-  const volumes = ["postgres", "redis", "uploads"];
-  return [[["config", "berth:volumes"], Object.fromEntries(volumes.map((volume) => [volume, host.name]))]];
+  return [[["config", "berth:volumes"], Object.fromEntries(system.volumes.map((volume) => [volume, host.name]))]];
 }
 
 /** Keys that are not worth a thought of the user's: they follow from what runs on this machine. */
@@ -112,5 +109,7 @@ function owned(facts: StackFacts): Assignment[] {
       },
     ],
     [["config", "berth:cloudflare"], { zoneId: facts.zoneId }],
+    // What comes from this machine comes from the first address of the lab's network.
+    [["config", "berth:operators"], facts.hosts.slice(0, 1).map(({ address }) => address.replace(/\d+$/, "1/32"))],
   ];
 }

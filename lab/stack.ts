@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { setValue } from "../operations/yaml-edit.ts";
 import { passphraseFile } from "./environment.ts";
-import { backendDirectory, pulumi } from "./pulumi.ts";
+import { backendDirectory, pulumi, stacksOf } from "./pulumi.ts";
 import { configFileArgs, type Lab } from "./settings.ts";
 import { renderStackFile, updateStackFile, type StackFacts } from "./stack-file.ts";
 import { exists, once, readIfThere, writeFileAtomic } from "./state.ts";
@@ -27,15 +27,21 @@ export async function ensureStack(
   );
   if (written) report(`${lab.stackFile} ${text === undefined ? "written" : "brought up to date"}`);
   await createStack(lab, env);
+  const { system } = facts;
   const secrets = {
     "berth:sshKey": () => readFile(sshKeyPath, "utf8"),
-    // Nothing in the lab talks to OpenAI; the application only shows that the value arrived.
-    "palmistry:OPENAI_API_KEY": () => Promise.resolve(`lab-${randomBytes(16).toString("hex")}`),
+    // Nothing in the lab talks to whom they are for; the application only shows that the value arrived.
+    ...Object.fromEntries(
+      system.supplied.map((name) => [
+        `${system.name}:${name}`,
+        () => Promise.resolve(`lab-${randomBytes(16).toString("hex")}`),
+      ]),
+    ),
   };
   for (const [key, value] of Object.entries(secrets)) {
     if (key in (await configOf(lab))) continue;
     report(`setting the secret ${key}`);
-    const args = ["config", "set", "--secret", key, "--stack", lab.name, ...configFileArgs(lab)];
+    const args = ["config", "set", "--secret", key, "--stack", lab.stack, ...configFileArgs(lab)];
     await pulumi(lab, env, args, await value());
   }
 }
@@ -45,10 +51,10 @@ export async function ensureStack(
  * were there already.
  */
 export async function dropState(lab: Lab): Promise<boolean> {
-  const had = await exists(join(backendDirectory(lab), ".pulumi", "stacks"));
+  const stacks = await stacksOf(lab);
   await rm(backendDirectory(lab), { recursive: true, force: true });
-  await rm(join(lab.root, ".berth", lab.name), { recursive: true, force: true });
-  return had;
+  for (const stack of stacks) await rm(join(lab.root, ".berth", stack), { recursive: true, force: true });
+  return stacks.length > 0;
 }
 
 /** Secrets in a stack file belong to one passphrase; without it they can only be made anew. */
@@ -69,16 +75,16 @@ async function ensurePassphrase(lab: Lab, report: Say): Promise<void> {
 
 async function createStack(lab: Lab, env: NodeJS.ProcessEnv): Promise<void> {
   await mkdir(backendDirectory(lab), { recursive: true });
-  if (await exists(join(backendDirectory(lab), ".pulumi", "stacks", "berth", `${lab.name}.json`))) return;
-  if (lab.name === "local") {
-    await pulumi(lab, env, ["stack", "init", lab.name, "--no-select"]);
+  if (await exists(join(backendDirectory(lab), ".pulumi", "stacks", "berth", `${lab.stack}.json`))) return;
+  if (lab.stack === "local") {
+    await pulumi(lab, env, ["stack", "init", lab.stack, "--no-select"]);
     return;
   }
   // `stack init` takes no --config-file and leaves a stack file behind: it gets a project of its own to do so.
   const scratch = join(lab.directory, "init");
   await mkdir(scratch, { recursive: true });
   await copyFile(join(lab.root, "Pulumi.yaml"), join(scratch, "Pulumi.yaml"));
-  await pulumi(lab, env, ["--cwd", scratch, "stack", "init", lab.name, "--no-select"]);
+  await pulumi(lab, env, ["--cwd", scratch, "stack", "init", lab.stack, "--no-select"]);
   await rm(scratch, { recursive: true });
 }
 

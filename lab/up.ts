@@ -4,7 +4,7 @@ import { ensureImages } from "./build.ts";
 import { ensureDocker } from "./daemon.ts";
 import { ensureNetwork, objectName, removePart } from "./docker.ts";
 import { ensureEngine, type Engine } from "./engine.ts";
-import { labEnvironment, processEnvironment, renderExports } from "./environment.ts";
+import { exportsFile, labEnvironment, processEnvironment, renderExports } from "./environment.ts";
 import { ensureHosts, ensureSshKey, type LabHost } from "./hosts.ts";
 import { get, until } from "./http.ts";
 import { labImages } from "./images.ts";
@@ -15,11 +15,14 @@ import { clearStaleLock, pulumiUp } from "./pulumi.ts";
 import { ensurePushed } from "./registry.ts";
 import { configFileArgs, type Lab } from "./settings.ts";
 import { dropState, ensureStack } from "./stack.ts";
+import { example } from "./stack-file.ts";
+import { labSystem, type LabSystem } from "./systems.ts";
 import { isPortTaken, readIfThere, writeFileAtomic } from "./state.ts";
 
 /** Everything a `pulumi up` needs is there. */
 export interface PreparedLab {
   readonly lab: Lab;
+  readonly system: LabSystem;
   readonly engine: Engine;
   readonly hosts: readonly LabHost[];
   readonly parts: Parts;
@@ -27,14 +30,14 @@ export interface PreparedLab {
   readonly environment: Readonly<Record<string, string>>;
 }
 
-/** What every lab needs and none owns: a daemon, the engine, the images. All of it is kept for the next one. */
-export async function build(lab: Lab, progress: Progress) {
+/** What labs need and none owns: a daemon, the engine, the images. All of it is kept for the next one. */
+export async function build(lab: Lab, systems: readonly LabSystem[], progress: Progress) {
   const docker = await progress.phase("docker", async (report) => {
     const daemon = await ensureDocker(lab.cache, report);
     await ensurePrograms(["mmdebstrap", "openssl", "ssh"], report);
     return daemon;
   });
-  const images = labImages(lab.root);
+  const images = labImages(lab.root, systems);
   const wanted = [images.base, images.host, images.parts, ...images.published.map(({ image }) => image)];
   const [engine] = await Promise.all([
     progress.phase("engine", (report) => ensureEngine(lab, report)),
@@ -45,11 +48,12 @@ export async function build(lab: Lab, progress: Progress) {
 
 /** Brings up everything around berth: engine, images, parts, empty hosts, the stack file. */
 export async function prepare(lab: Lab, progress: Progress): Promise<PreparedLab> {
+  const system = await labSystem(lab.root, lab.system);
   await checkPorts(lab);
-  const { docker, images, engine } = await build(lab, progress);
+  const { docker, images, engine } = await build(lab, [system], progress);
   const { hosts, parts } = await progress.phase("hosts and parts", async (report) => {
     const prefix = await ensureNetwork(docker, lab);
-    const hosts = await ensureHosts(docker, lab, images, prefix, report);
+    const hosts = await ensureHosts(docker, lab, images, system.hosts, prefix, report);
     await forgetEarlierHosts(docker, lab, hosts, report);
     return { hosts, parts: await ensureParts(docker, lab, images, prefix, report) };
   });
@@ -60,12 +64,12 @@ export async function prepare(lab: Lab, progress: Progress): Promise<PreparedLab
   const environment = labEnvironment({ lab, engine, cloudflare: parts.cloudflare });
   await progress.phase("stack", async (report) => {
     const env = processEnvironment(environment);
-    const facts = { lab, hosts, images: pushed, ca: parts.ca, zoneId: parts.cloudflare.zoneId };
+    const facts = { lab, system, hosts, images: pushed, ca: parts.ca, zoneId: parts.cloudflare.zoneId };
     await ensureStack(lab, env, facts, await ensureSshKey(lab, report), report);
     await clearStaleLock(lab, env, report);
-    await writeFileAtomic(join(lab.directory, "env.sh"), renderExports(environment), 0o600);
+    await writeFileAtomic(exportsFile(lab), renderExports(environment), 0o600);
   });
-  return { lab, engine, hosts, parts, environment };
+  return { lab, system, engine, hosts, parts, environment };
 }
 
 /** `npm run lab`: prepares, runs `pulumi up`, asks the result for its version and tells what to do next. */
@@ -77,36 +81,43 @@ export async function up(lab: Lab, progress: Progress): Promise<void> {
   progress.say(renderSummary(prepared, version, progress.phases));
 }
 
-async function askVersion({ lab, parts }: PreparedLab): Promise<string> {
-  const url = `https://127.0.0.1:${lab.httpsPort}/api/version`;
-  const answer = await get(url, { ca: parts.acmeRoots, servername: lab.domain, headers: { Host: lab.domain } });
+async function askVersion({ lab, system, parts }: PreparedLab): Promise<string> {
+  const { host, path } = questionFor(lab, system);
+  const url = `https://127.0.0.1:${lab.httpsPort}${path}`;
+  const answer = await get(url, { ca: parts.acmeRoots, servername: host, headers: { Host: host } });
   if (answer.status !== 200) throw new Error(`${url}: answers ${answer.status}`);
   return answer.body;
 }
 
+function questionFor(lab: Pick<Lab, "domain">, { question }: Pick<LabSystem, "question">) {
+  return { ...question, host: question.host.replaceAll("${domain}", lab.domain) };
+}
+
 export function renderSummary(
-  { lab, engine, hosts }: Pick<PreparedLab, "lab" | "engine" | "hosts">,
+  { lab, system, engine, hosts }: Pick<PreparedLab, "lab" | "system" | "engine" | "hosts">,
   version: string,
   phases: readonly { readonly title: string; readonly seconds: number }[],
 ): string {
-  const site = `https://${lab.domain}:${lab.httpsPort}`;
+  const { host, path } = questionFor(lab, system);
+  const site = `https://${host}:${lab.httpsPort}`;
   const root = relative(lab.root, join(lab.directory, "acme-root.pem"));
-  const isLocal = lab.name === "local";
-  const option = isLocal ? "" : ` --name ${lab.name}`;
-  const file = isLocal ? "" : ` ${configFileArgs(lab).join(" ")}`;
-  const pin = (what: string) => `npm run berth -- pin ${lab.name} ${what}${file} && pulumi up${file}`;
+  const named = lab.name === "local" ? "" : ` --name ${lab.name}`;
+  const option = `${lab.stack === lab.name ? "" : ` --system ${lab.system}`}${named}`;
+  const file = ["", ...configFileArgs(lab)].join(" ");
+  const image = example(system);
+  const pin = (version: string) => `npm run berth -- pin ${lab.stack} ${image}=${version}${file} && pulumi up${file}`;
   return `
-${site}/ runs palmistry ${version}
-  curl --cacert ${root} --resolve ${lab.domain}:${lab.httpsPort}:127.0.0.1 ${site}/api/version
+${site}/ runs ${system.name} ${version}
+  curl --cacert ${root} --resolve ${host}:${lab.httpsPort}:127.0.0.1 ${site}${path}
 ${hosts.length > 1 ? `  the same from ${hosts.map(({ name, httpsPort }) => `${name}: port ${httpsPort}`).join(", ")}\n` : ""}
 ${engine.summary.join("\n")}
 ${phases.map(({ title, seconds }) => `${title} ${seconds.toFixed(1)} s`).join(", ")}
 
 To work on it: eval "$(npm run -s lab -- env${option})", then for example
-  change a pin      ${pin("api=1.1.0")}
-  break a deploy    ${pin("api=1.2.0-broken")}
-  roll back         npm run berth -- rollback ${lab.name}${file}
-To remove it: npm run lab:down${isLocal ? "" : ` --${option}`}`;
+  change a pin      ${pin("1.1.0")}
+  break a deploy    ${pin("1.2.0-broken")}
+  roll back         npm run berth -- rollback ${lab.stack}${file}
+To remove it: npm run lab:down${named === "" ? "" : ` --${named}`}`;
 }
 
 /** Refuses ports that someone else has, before anything is started. */

@@ -13,6 +13,7 @@ import { renderSites, type SitesInput } from "../../components/edge/site.render.
 import type { Duration } from "../../components/shared/duration.ts";
 import { ensureImages } from "../../lab/build.ts";
 import { labImages } from "../../lab/images.ts";
+import { labSystem } from "../../lab/systems.ts";
 import { labNamed } from "../../lab/settings.ts";
 import { freePorts } from "../../lab/state.ts";
 
@@ -226,7 +227,7 @@ export class TestEdge {
 
 /** Builds what is missing: nginx, and an application behind it. */
 export async function ensureEdgeImages(lab: string): Promise<{ edge: string; application: string }> {
-  const { published } = labImages(repository);
+  const { published } = labImages(repository, [await labSystem(repository, "palmistry")]);
   const find = (name: string) => published.find((image) => image.repository === name)!.image;
   const [edge, application] = [find("edge"), find("palmistry-api")];
   const { cache } = labNamed(lab, repository, { http: 0, https: 0 });

@@ -8,7 +8,7 @@ import type { HostedStore } from "../../components/config/store.ts";
 import { store as schema } from "../../components/config/store.ts";
 import { ensureImages, finished } from "../../lab/build.ts";
 import { execIn, hash } from "../../lab/docker.ts";
-import { labImages } from "../../lab/images.ts";
+import { catalog, labImages } from "../../lab/images.ts";
 import { ensureCa, ensureServerCertificate } from "../../lab/parts/ca.ts";
 import { StoreSwarm, type RunningStore } from "../support/store-swarm.ts";
 import { until } from "../support/until.ts";
@@ -33,11 +33,11 @@ describe("stores, as their components ask a swarm for them", function () {
   let client: (argv: readonly string[]) => Promise<string>;
 
   before(async () => {
-    const { base, published } = labImages(root);
-    const wanted = published.filter(({ repository }) => kinds.includes(repository));
+    const { base } = labImages(root, []);
+    const wanted = catalog(root).filter(({ repository }) => kinds.includes(repository));
     const cache = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "berth");
     const images = wanted.map(({ image }) => image);
-    await ensureImages(docker, cache, [base, ...images], (step) => process.stderr.write(`${step}\n`));
+    await ensureImages(docker, cache, images, (step) => process.stderr.write(`${step}\n`));
     const clientTag = await buildClient(base.tag);
     const tags = Object.fromEntries(wanted.map(({ repository, image }) => [repository, image.tag]));
     swarm = await StoreSwarm.start({ ...tags, client: clientTag });
@@ -219,7 +219,7 @@ describe("stores, as their components ask a swarm for them", function () {
 
   describe("postgres that was interrupted", () => {
     it("begins again", async () => {
-      const image = labImages(root).published.find(({ repository }) => repository === "postgres")!.image.tag;
+      const image = catalog(root).find(({ repository }) => repository === "postgres")!.image.tag;
       const container = await docker.createContainer({
         Image: image,
         Entrypoint: [

@@ -63,12 +63,13 @@ describe("containers of the lab", () => {
     assert.deepEqual(Object.keys(HostConfig.PortBindings as object), ["22/tcp", "80/tcp", "443/tcp"]);
   });
 
-  it("are as many hosts as were asked for, or as there are, and never fewer", () => {
-    assert.deepEqual(hostNames({}, []), ["host1"]);
-    assert.deepEqual(hostNames({ hosts: 2 }, ["host1"]), ["host1", "host2"]);
+  it("are as many hosts as were asked for, or as the system has, or as there are, and never fewer", () => {
+    assert.deepEqual(hostNames(undefined, 2, []), ["host1", "host2"]);
+    assert.deepEqual(hostNames(undefined, 1, []), ["host1"]);
+    assert.deepEqual(hostNames(2, 1, ["host1"]), ["host1", "host2"]);
     const kept = ["host1", "host2", "host2-http", "host2-https"];
-    assert.deepEqual(hostNames({}, kept), ["host1", "host2"]);
-    assert.throws(() => hostNames({ hosts: 1 }, kept), {
+    assert.deepEqual(hostNames(undefined, 1, kept), ["host1", "host2"]);
+    assert.throws(() => hostNames(1, 1, kept), {
       message:
         "--hosts or LAB_HOSTS: is less than the lab has, got 1 of 2; keep them, or remove the lab first: npm run lab:down",
     });

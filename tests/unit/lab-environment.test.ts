@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { labEnvironment, processEnvironment, renderExports } from "../../lab/environment.ts";
 
 const environment = labEnvironment({
-  lab: { name: "local", root: "/re po", directory: "/re po/.lab/local", cache: "/cache" },
+  lab: { stack: "local", root: "/re po", directory: "/re po/.lab/local", cache: "/cache" },
   engine: { path: ["/re po/.lab/local/bin", "/engine"], env: { EXTRA: "it's" } },
   cloudflare: { baseUrl: "http://127.0.0.1:1/client/v4", token: "t" },
 });

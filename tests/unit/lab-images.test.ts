@@ -1,10 +1,19 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { bootstrapCommand, labImages, type Image } from "../../lab/images.ts";
+import { bootstrapCommand, catalog, labImages, type Image } from "../../lab/images.ts";
+import { labSystem } from "../../lab/systems.ts";
 
 const root = join(import.meta.dirname, "../..");
-const images = labImages(root);
-const all: Image[] = [images.base, images.host, images.parts, ...images.published.map(({ image }) => image)];
+const palmistry = await labSystem(root, "palmistry");
+const images = labImages(root, [palmistry]);
+const used = images.published.map(({ repository }) => repository);
+const others = catalog(root).filter(({ repository }) => !used.includes(repository));
+const all: Image[] = [
+  images.base,
+  images.host,
+  images.parts,
+  ...[...images.published, ...others].map((each) => each.image),
+];
 const named = (repository: string, version: string) => {
   const found = images.published.find((each) => each.repository === repository && each.version === version);
   assert.ok(found && found.image.kind === "built", `${repository}:${version}`);
@@ -15,7 +24,7 @@ describe("images of the lab", () => {
   it("are tagged by what goes into them: the same again for the same content, never one tag for two images", () => {
     const tags = all.map(({ tag }) => tag);
     assert.deepEqual(
-      labImages(root).published.map(({ image }) => image.tag),
+      labImages(root, [palmistry]).published.map(({ image }) => image.tag),
       images.published.map(({ image }) => image.tag),
     );
     assert.equal(new Set(tags).size, tags.length);

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { parse } from "yaml";
 import { pin, renderStackFile, updateStackFile, type StackFacts } from "../../lab/stack-file.ts";
 import { parse as parseConfig } from "../../components/config/load.ts";
 import palmistry from "../../systems/palmistry/system.ts";
+import { labSystem } from "../../lab/systems.ts";
 import { golden } from "../support/golden.ts";
 
 const digest = (letter: string) => `sha256:${letter.repeat(64)}`;
@@ -10,7 +12,8 @@ const images = (letters: Record<string, string>) =>
   Object.fromEntries(Object.entries(letters).map(([name, letter]) => [name, digest(letter)]));
 
 const facts: StackFacts = {
-  lab: { name: "local", domain: "palmistry.test" },
+  lab: { name: "local", stack: "local", domain: "palmistry.test" },
+  system: await labSystem(join(import.meta.dirname, "../.."), "palmistry"),
   hosts: [
     {
       name: "host1",

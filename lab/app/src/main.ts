@@ -1,6 +1,6 @@
 import { isCrashing, log, settings } from "./settings.ts";
 
-/** berth-app <role>: `web` and `worker` run until SIGTERM, `migrate` runs to its end. */
+/** berth-app <role>: `web`, `worker` and `placeholder` run until SIGTERM, `migrate` runs to its end. */
 const role = process.argv[2] ?? "web";
 switch (role) {
   case "web":
@@ -10,7 +10,10 @@ switch (role) {
     (await import("./worker.ts")).work();
     break;
   case "migrate":
-    (await import("./migrate.ts")).migrate();
+    await (await import("./migrate.ts")).migrate();
+    break;
+  case "placeholder":
+    (await import("./placeholder.ts")).standIn();
     break;
   default:
     log("unknown role", { role });

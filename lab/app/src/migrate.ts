@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { log, secret, settings } from "./settings.ts";
 
 const statements = `
@@ -7,14 +8,22 @@ CREATE TABLE IF NOT EXISTS releases (version text NOT NULL, migrated_at timestam
 INSERT INTO releases (version) VALUES (:'version');
 `;
 
-/** Brings the schema to this version: small, but against the real database, in one transaction. */
-export function migrate(): void {
-  const given = secret("DATABASE_URL");
-  if (given === undefined) {
-    log("migration failed", { error: "DATABASE_URL: not set; hand it over as DATABASE_URL_FILE" });
+/** Brings the schema to this version: small, but against the real database. */
+export async function migrate(): Promise<void> {
+  const [postgres, clickhouse, mongodb] = ["DATABASE_URL", "CLICKHOUSE_URL", "MONGODB_URL"].map(secret);
+  try {
+    if (postgres !== undefined) migratePostgres(postgres);
+    else if (clickhouse !== undefined) await migrateClickhouse(new URL(clickhouse));
+    else if (mongodb !== undefined) await greetMongodb(new URL(mongodb));
+    else throw new Error("DATABASE_URL: not set; hand it over as DATABASE_URL_FILE");
+  } catch (error) {
+    log("migration failed", { error: error instanceof Error ? error.message : String(error) });
     process.exitCode = 1;
-    return;
   }
+}
+
+/** In one transaction. */
+function migratePostgres(given: string): void {
   // Python's drivers put their own name behind the protocol: postgresql+asyncpg://…
   const url = new URL(given.replace(/^\w+(\+\w+)?:/, "postgresql:"));
   const host = url.hostname;
@@ -42,10 +51,54 @@ export function migrate(): void {
       },
     },
   );
-  if (result.status === 0) {
-    log("migrated", { database });
-    return;
+  if (result.status !== 0) throw new Error((result.stderr || String(result.error)).trim());
+  log("migrated", { database });
+}
+
+/** Over HTTP, as one statement per request. */
+async function migrateClickhouse(url: URL): Promise<void> {
+  const database = url.pathname.slice(1);
+  const headers = {
+    "X-ClickHouse-User": decodeURIComponent(url.username),
+    "X-ClickHouse-Key": decodeURIComponent(url.password),
+  };
+  for (const statement of [
+    "CREATE TABLE IF NOT EXISTS releases (version String, migrated_at DateTime DEFAULT now()) ENGINE = TinyLog",
+    `INSERT INTO releases (version) VALUES ('${settings.version}')`,
+  ]) {
+    const target = `${url.origin}/?database=${encodeURIComponent(database)}`;
+    const answer = await fetch(target, { method: "POST", headers, body: statement });
+    if (!answer.ok) throw new Error(`clickhouse: answers ${answer.status}: ${(await answer.text()).trim()}`);
   }
-  log("migration failed", { error: (result.stderr || String(result.error)).trim() });
-  process.exitCode = 1;
+  log("migrated", { database });
+}
+
+/** No schema to bring anywhere and no client at hand: the server has to say `hello`. */
+async function greetMongodb(url: URL): Promise<void> {
+  const text = (value: string) => Buffer.from(`${value}\0`);
+  const int = (value: number) => Buffer.from(Int32Array.of(value).buffer);
+  const field = (type: number, name: string, value: Buffer) => Buffer.concat([Buffer.from([type]), text(name), value]);
+  const database = text("admin");
+  const fields = [field(0x10, "hello", int(1)), field(0x02, "$db", Buffer.concat([int(database.length), database]))];
+  const body = Buffer.concat([...fields, Buffer.from([0])]);
+  const document = Buffer.concat([int(body.length + 4), body]);
+  // https://www.mongodb.com/docs/manual/reference/mongodb-wire-protocol/: header, flags, one section of one document.
+  const message = Buffer.concat([
+    int(document.length + 21),
+    int(1),
+    int(0),
+    int(2013),
+    int(0),
+    Buffer.from([0]),
+    document,
+  ]);
+  await new Promise<void>((resolve, reject) => {
+    const socket = connect(Number(url.port || 27017), url.hostname, () => socket.write(message));
+    socket.setTimeout(10_000, () => socket.destroy(new Error("mongodb: no answer within 10 s")));
+    socket.once("error", reject).once("data", () => {
+      socket.end();
+      resolve();
+    });
+  });
+  log("migrated", { database: url.pathname.slice(1) });
 }

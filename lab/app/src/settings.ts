@@ -4,10 +4,13 @@ import { hostname } from "node:os";
 /** What the environment tells a process. Secrets come as files: NAME_FILE names the file that holds NAME. */
 export const settings = {
   system: process.env["APP_SYSTEM"] ?? "unnamed",
+  /** Name of the image, by which answers say who gave them. */
+  name: process.env["APP_NAME"] ?? "unnamed",
   /** The tag of the image, and with it how it behaves: `-broken` is never healthy, `-crash` ends soon after it started. */
   version: process.env["APP_VERSION"] ?? "0.0.0",
   task: hostname(),
-  port: Number(process.env["PORT"] ?? 8000),
+  port: Number((process.env["PORT"] ?? "8000").split(" ")[0]),
+  ports: (process.env["PORT"] ?? "8000").split(" ").map(Number),
   /** Keep it below the service's `stopGracePeriod`: what is left then is cut off by the engine. */
   drainMs: Number(process.env["DRAIN_SECONDS"] ?? 25) * 1000,
   /** How long a stopping task goes on accepting: an edge that resolves names every second may still come here. */

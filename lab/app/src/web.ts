@@ -63,12 +63,13 @@ interface Answer {
 }
 
 async function answer(method: string, url: URL): Promise<Answer> {
-  // The edge may pass /api on or strip it; the API answers both.
-  const path = url.pathname.replace(/^\/api(?=\/|$)/, "") || "/";
+  // An edge may pass a prefix on or strip it: what is asked for is in the last segment.
+  const path = `/${url.pathname.split("/").at(-1) ?? ""}`;
   switch (path) {
     case "/version":
       return { body: settings.version };
     case "/health":
+    case "/overall":
       return isBroken ? { status: 503, body: "unhealthy: this release never is healthy\n" } : { body: "ok\n" };
     case "/ready":
       return draining || isBroken ? { status: 503, body: "not ready\n" } : { body: "ready\n" };
@@ -90,5 +91,6 @@ async function answer(method: string, url: URL): Promise<Answer> {
 }
 
 function reply(response: ServerResponse, { status = 200, body, type = "text/plain; charset=utf-8" }: Answer): void {
-  response.writeHead(status, { "Content-Type": type, "Content-Length": Buffer.byteLength(body) }).end(body);
+  const headers = { "Content-Type": type, "Content-Length": Buffer.byteLength(body), "X-Application": settings.name };
+  response.writeHead(status, headers).end(body);
 }
