@@ -91,6 +91,11 @@ async function answer(method: string, url: URL): Promise<Answer> {
 }
 
 function reply(response: ServerResponse, { status = 200, body, type = "text/plain; charset=utf-8" }: Answer): void {
-  const headers = { "Content-Type": type, "Content-Length": Buffer.byteLength(body), "X-Application": settings.name };
+  const headers = {
+    "Content-Type": type,
+    "Content-Length": Buffer.byteLength(body),
+    "X-Application": settings.name,
+    "X-Task": settings.task,
+  };
   response.writeHead(status, headers).end(body);
 }

@@ -78,7 +78,7 @@ export class TestLab {
 
   /** `npm run berth -- <verb> <stack> …`, without npm. */
   async berth(verb: string, ...args: readonly string[]): Promise<Result> {
-    return await this.run("node", "operations/main.ts", verb, this.lab.name, ...args, ...configFileArgs(this.lab));
+    return await this.run("node", "operations/main.ts", verb, this.lab.stack, ...args, ...configFileArgs(this.lab));
   }
 
   /** Writes pins of the lab's own images, for example `{ api: "palmistry-api:1.1.0" }`. */
@@ -108,10 +108,17 @@ export class TestLab {
   }
 
   /** One request through the edge, on a connection of its own; the certificate is verified. */
-  async get(path: string): Promise<Answer> {
+  async get(path: string, host = this.lab.domain, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
     const ca = await this.acmeRoots();
-    const headers = { Host: this.lab.domain };
-    return await get(`https://127.0.0.1:${this.lab.httpsPort}${path}`, { ca, headers, servername: this.lab.domain });
+    const url = `https://127.0.0.1:${this.lab.httpsPort}${path}`;
+    return await get(url, { ca, headers: { ...headers, Host: host }, servername: host });
+  }
+
+  /** The same lab with another system beside what runs there. */
+  async beside(system: string): Promise<TestLab> {
+    const { name, httpPort, httpsPort } = this.lab;
+    const lab = labNamed(name, root, { http: httpPort, https: httpsPort }, process.env, system);
+    return new TestLab(await withLock(lab.directory, () => prepare(lab, progress)));
   }
 
   /** PEM of the roots that sign the site's certificate. */
@@ -130,10 +137,14 @@ const progress = new Progress((text) => process.stderr.write(text));
 const quiet = new Progress(() => undefined);
 
 /** Everything but the `pulumi up`: that is what a test is about. */
-export async function createLab(name = `t-${randomBytes(4).toString("hex")}`, hosts = 1): Promise<TestLab> {
+export async function createLab(
+  name = `t-${randomBytes(4).toString("hex")}`,
+  hosts?: number,
+  system?: string,
+): Promise<TestLab> {
   await removeAbandoned();
   const [http = 0, https = 0] = await freePorts(2);
-  const lab = labNamed(name, root, { http, https, hosts });
+  const lab = labNamed(name, root, { http, https, hosts }, process.env, system);
   await writeFileAtomic(join(lab.directory, "owner"), String(process.pid));
   return new TestLab(await withLock(lab.directory, () => prepare(lab, progress)));
 }
