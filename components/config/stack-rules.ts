@@ -111,6 +111,7 @@ export function stackSystemRules(
   return [
     ...imageRules(keysAt(documents.stack, ["images"]), usedImages(document), name),
     ...overrideRules(stack, system, document),
+    ...managedRules(stack, system, document),
     ...rotationRules(stack.secretGenerations, system.data),
     ...Object.keys(stack.limits ?? {}).flatMap((limit) => {
       const known = keysAt(document, ["edge", "limits"]);
@@ -122,6 +123,20 @@ export function stackSystemRules(
       return [{ path: ["secretGenerations", secret], message: notOf("a generated secret", generated) }];
     }),
   ];
+}
+
+function managedRules({ managed }: StackParts, system: SystemParts, document: unknown): Finding[] {
+  const stores = keysAt(document, ["data"]);
+  return Object.entries(managed ?? {}).flatMap(([name, { urlSecret }]) => {
+    if (!stores.includes(name)) return [{ path: ["managed", name], message: notOf("a store", stores) }];
+    const given = Object.values(system.services ?? {}).flatMap((service) => [
+      ...(service.secrets ?? []),
+      ...(service.kind === "job" ? [] : (service.secretsAsEnv ?? [])),
+    ]);
+    if (urlSecret === undefined || given.includes(urlSecret)) return [];
+    const message = `is given to no service, got ${show(urlSecret)}; name the secret that holds the store's URL`;
+    return [{ path: ["managed", name, "urlSecret"], message }];
+  });
 }
 
 function notOf(what: string, known: readonly string[]): string {
