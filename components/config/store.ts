@@ -193,7 +193,9 @@ export const store = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z
       .literal("managed")
-      .describe("A server that somebody else runs; at deploy it must be reachable and show a valid certificate"),
+      .describe(
+        "A server that somebody else runs; it must be reachable and show a valid certificate before what depends on it is deployed",
+      ),
     server: z.enum(["postgres", "redis", "rabbitmq", "mongodb", "clickhouse"]).describe("What it speaks"),
     ...managedFields,
   }),
