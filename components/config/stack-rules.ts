@@ -61,6 +61,7 @@ export function stackSystemRules(
     ...imageRules(keysAt(documents.stack, ["images"]), usedImages(document), name),
     ...overrideRules(stack, system, document),
     ...volumeRules(stack.hosts ?? [], stack.volumes ?? {}, volumeUsers(system)),
+    ...managedRules(stack, system, document),
     ...rotationRules(stack.secretGenerations, system.data),
     ...Object.keys(stack.limits ?? {}).flatMap((limit) => {
       const known = keysAt(document, ["edge", "limits"]);
@@ -84,6 +85,20 @@ export function volumeUsers(system: SystemParts): Record<string, string[]> {
     for (const volume of Object.keys(service.volumes ?? {})) (users[volume] ??= []).push(name);
   }
   return users;
+}
+
+function managedRules({ managed }: StackParts, system: SystemParts, document: unknown): Finding[] {
+  const stores = keysAt(document, ["data"]);
+  return Object.entries(managed ?? {}).flatMap(([name, { urlSecret }]) => {
+    if (!stores.includes(name)) return [{ path: ["managed", name], message: notOf("a store", stores) }];
+    const given = Object.values(system.services ?? {}).flatMap((service) => [
+      ...(service.secrets ?? []),
+      ...(service.kind === "job" ? [] : (service.secretsAsEnv ?? [])),
+    ]);
+    if (urlSecret === undefined || given.includes(urlSecret)) return [];
+    const message = `is given to no service, got ${show(urlSecret)}; name the secret that holds the store's URL`;
+    return [{ path: ["managed", name, "urlSecret"], message }];
+  });
 }
 
 function notOf(what: string, known: readonly string[]): string {

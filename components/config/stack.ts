@@ -3,6 +3,7 @@ import { imageRefPattern } from "../shared/image-ref.ts";
 import { host } from "./host.ts";
 import { refuse, show } from "./refusals.ts";
 import { addressRange, duration, envName, imageKey, label, pem, rate, size } from "./scalars.ts";
+import { endpoint } from "./store.ts";
 
 /*
  * Where, how big, which version: the vocabulary of `Pulumi.<stack>.yaml`. Data only.
@@ -98,6 +99,10 @@ export const stackSchema = z.strictObject({
   registry: registry.describe("Registry that the images come from"),
   images: z.record(imageKey, imageRef).default({}).describe("Image pins by key: `repository:tag@sha256:…`"),
   services: z.record(label, override).default({}).describe("Sizes that differ from the system's, by service or store"),
+  managed: z
+    .record(label, endpoint)
+    .default({})
+    .describe("Stores that are hosted elsewhere and that somebody else runs here, by name; their URL is supplied"),
   limits: z.record(label, limitOverride).default({}).describe("Rate limits that differ from the system's, by name"),
   operators: z
     .array(addressRange)

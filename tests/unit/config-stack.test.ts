@@ -56,8 +56,8 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
     "an unknown key",
     { "berth:regsitry": "x" },
     [
-      "berth:regsitry: is not a known key; use system, environment, domain, hosts, volumes, swarm, registry, images, services, limits, " +
-        "operators, secretGenerations, acme, cloudflare, encryptNetworks or convergenceSlack",
+      "berth:regsitry: is not a known key; use system, environment, domain, hosts, volumes, swarm, registry, images, services, " +
+        "managed, limits, operators, secretGenerations, acme, cloudflare, encryptNetworks or convergenceSlack",
     ],
   ],
   [
@@ -467,8 +467,8 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
       "palmistry:OPENAI_API_KEY": undefined,
     },
     [
-      "berth:colour: is not a known key; use system, environment, domain, hosts, volumes, swarm, registry, images, services, limits, " +
-        "operators, secretGenerations, acme, cloudflare, encryptNetworks or convergenceSlack",
+      "berth:colour: is not a known key; use system, environment, domain, hosts, volumes, swarm, registry, images, services, " +
+        "managed, limits, operators, secretGenerations, acme, cloudflare, encryptNetworks or convergenceSlack",
       "berth:hosts[0].hostKey: is missing; run `npm run berth -- host-key vm-1` and paste the line it prints",
       "berth:hosts[0].port: is out of range, got 99999; use a port from 1 to 65535",
       'berth:hosts[1].name: is the name of another host, got "vm-1"; every host is listed once',
