@@ -6,6 +6,7 @@ import { ConfigError, type Problem } from "../shared/errors.ts";
 import { parseImageRef, type ImageRef } from "../shared/image-ref.ts";
 import { capacityProblems } from "./capacity-rules.ts";
 import { check, toProblems, type Finding, type Path } from "./findings.ts";
+import type { Firewall } from "./firewall.ts";
 import type { Host } from "./host.ts";
 import { list, show } from "./refusals.ts";
 import { resolveSystem, siteRules } from "./resolve.ts";
@@ -28,6 +29,7 @@ export interface Config {
   readonly volumes: Readonly<Record<string, string>>;
   /** Raised when the tokens by which hosts join the swarm are to be replaced. */
   readonly joinTokens: number;
+  readonly firewall: Firewall;
   readonly registry: Registry;
   readonly acme: Acme;
   readonly cloudflare: Cloudflare | "none";
@@ -110,6 +112,7 @@ export function parse(raw: RawConfig): Config {
       ]),
     ),
     joinTokens: whole.swarm.joinTokens,
+    firewall: whole.firewall,
     registry: whole.registry,
     acme: whole.acme,
     cloudflare: whole.cloudflare,
