@@ -6,6 +6,7 @@ import { ConfigError, type Problem } from "../shared/errors.ts";
 import { parseImageRef, type ImageRef } from "../shared/image-ref.ts";
 import { capacityProblems } from "./capacity-rules.ts";
 import { check, toProblems, type Finding, type Path } from "./findings.ts";
+import type { Firewall } from "./firewall.ts";
 import type { Host } from "./host.ts";
 import { withManaged } from "./managed.ts";
 import { list, show } from "./refusals.ts";
@@ -30,6 +31,7 @@ export interface Config {
   readonly volumes: Readonly<Record<string, string>>;
   /** Raised when the tokens by which hosts join the swarm are to be replaced. */
   readonly joinTokens: number;
+  readonly firewall: Firewall;
   readonly registry: Registry;
   readonly acme: Acme;
   readonly cloudflare: Cloudflare | "none";
@@ -123,6 +125,7 @@ export function parse(raw: RawConfig): Config {
       ]),
     ),
     joinTokens: whole.swarm.joinTokens,
+    firewall: whole.firewall,
     registry: whole.registry,
     acme: whole.acme,
     cloudflare: whole.cloudflare,

@@ -1,5 +1,6 @@
 import { parseImageRef } from "../shared/image-ref.ts";
 import { at, keysAt, type Finding, type Path } from "./findings.ts";
+import { firewallRules } from "./firewall.ts";
 import { hostRules, volumeRules } from "./host-rules.ts";
 import type { Parts } from "./lenient.ts";
 import { placeholder } from "./placeholders.ts";
@@ -18,6 +19,7 @@ export function stackRules(stack: StackParts, name: string): Finding[] {
   const environment = stack.environment ?? "production";
   return [
     ...hostRules(stack.hosts ?? [], environment),
+    ...firewallRules(stack.firewall, stack.cloudflare),
     ...Object.entries(stack.images ?? {}).flatMap(([key, ref]) => pinRules(["images", key], ref, environment, name)),
     ...(environment === "local" ? [] : contactRules(stack)),
   ];

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { imageRefPattern } from "../shared/image-ref.ts";
+import { firewall } from "./firewall.ts";
 import { host } from "./host.ts";
 import { refuse, show } from "./refusals.ts";
 import { addressRange, duration, envName, imageKey, label, pem, rate, size } from "./scalars.ts";
@@ -96,6 +97,7 @@ export const stackSchema = z.strictObject({
     .default({})
     .describe("Host that keeps each volume, by store or volume; required with several hosts. Data is not moved"),
   swarm: swarm.prefault({}).describe("The swarm that the hosts form"),
+  firewall: firewall.prefault({}).describe("What the hosts let in"),
   registry: registry.describe("Registry that the images come from"),
   images: z.record(imageKey, imageRef).default({}).describe("Image pins by key: `repository:tag@sha256:…`"),
   services: z.record(label, override).default({}).describe("Sizes that differ from the system's, by service or store"),

@@ -48,7 +48,10 @@ describe("the check of a managed store", function () {
     return (server.address() as AddressInfo).port;
   }
 
-  async function check(url: string, changes: Partial<ManagedStore> = {}): Promise<{ code: number | null; said: string }> {
+  async function check(
+    url: string,
+    changes: Partial<ManagedStore> = {},
+  ): Promise<{ code: number | null; said: string }> {
     const spec = { server: "redis", tls: true, ca, ...changes } as const;
     const script = renderManagedCheck({ name: "cache", spec, url, release: "0123" });
     const shell = spawn("sh", ["-s"], { stdio: ["pipe", "pipe", "pipe"] });
