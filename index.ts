@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { cloudflareRanges } from "./components/cloudflare/ranges.ts";
 import { ZoneRecords } from "./components/cloudflare/zone-records.ts";
 import { load } from "./components/config/load.ts";
 import { Edge } from "./components/edge/edge.ts";
@@ -18,7 +19,7 @@ const config = await load();
 writeSshFiles(config);
 await chooseManager(config, { preview: pulumi.runtime.isDryRun() });
 
-const fleet = new Fleet("fleet", { config });
+const fleet = new Fleet("fleet", { config, proxyRanges: cloudflareRanges });
 const onSwarm = { dependsOn: fleet.ready };
 const networks = new Networks("networks", { config, provider: fleet.provider }, onSwarm);
 const secrets = new Secrets("secrets", { config, provider: fleet.provider }, onSwarm);

@@ -6,7 +6,9 @@ import { ConfigError, type Problem } from "../shared/errors.ts";
 import { parseImageRef, type ImageRef } from "../shared/image-ref.ts";
 import { capacityProblems } from "./capacity-rules.ts";
 import { check, toProblems, type Finding, type Path } from "./findings.ts";
+import type { Firewall } from "./firewall.ts";
 import type { Host } from "./host.ts";
+import { withManaged } from "./managed.ts";
 import { list, show } from "./refusals.ts";
 import { resolveSystem, siteRules } from "./resolve.ts";
 import { roomRules } from "./room-rules.ts";
@@ -29,6 +31,7 @@ export interface Config {
   readonly volumes: Readonly<Record<string, string>>;
   /** Raised when the tokens by which hosts join the swarm are to be replaced. */
   readonly joinTokens: number;
+  readonly firewall: Firewall;
   readonly registry: Registry;
   readonly acme: Acme;
   readonly cloudflare: Cloudflare | "none";
@@ -74,7 +77,8 @@ export function parse(raw: RawConfig): Config {
   const stack = check(stackSchema, document);
   // What is stored as a secret is not looked at, so it is not missing either.
   const findings = stack.findings.filter(({ path }) => !raw.secretKeys.includes(`berth:${path.join(".")}`));
-  const system = check(systemSchema, raw.system ?? {});
+  const here = withManaged(raw.system, stack.rest.managed);
+  const system = check(systemSchema, here ?? {});
   const known = raw.system !== undefined;
 
   const problems: Problem[] = [
@@ -84,8 +88,8 @@ export function parse(raw: RawConfig): Config {
   ];
   if (known) {
     const sites = stack.rest.domain === undefined ? [] : siteRules(system.rest.edge?.sites ?? [], stack.rest.domain);
-    const documents = { stack: document, system: raw.system };
-    const rules = [...systemRules(system.rest, raw.system), ...sites];
+    const documents = { stack: document, system: here };
+    const rules = [...systemRules(system.rest, here), ...sites];
     problems.push(
       ...toProblems("system", system.findings),
       ...toProblems("system", restore(rules, system.original)),
@@ -121,6 +125,7 @@ export function parse(raw: RawConfig): Config {
       ]),
     ),
     joinTokens: whole.swarm.joinTokens,
+    firewall: whole.firewall,
     registry: whole.registry,
     acme: whole.acme,
     cloudflare: whole.cloudflare,

@@ -1,5 +1,6 @@
 import { parseImageRef } from "../shared/image-ref.ts";
 import { at, keysAt, type Finding, type Path } from "./findings.ts";
+import { firewallRules } from "./firewall.ts";
 import { hostRules, volumeRules } from "./host-rules.ts";
 import type { Parts } from "./lenient.ts";
 import { placeholder } from "./placeholders.ts";
@@ -18,6 +19,7 @@ export function stackRules(stack: StackParts, name: string): Finding[] {
   const environment = stack.environment ?? "production";
   return [
     ...hostRules(stack.hosts ?? [], environment),
+    ...firewallRules(stack.firewall, stack.cloudflare),
     ...Object.entries(stack.images ?? {}).flatMap(([key, ref]) => pinRules(["images", key], ref, environment, name)),
     ...(environment === "local" ? [] : contactRules(stack)),
   ];
@@ -61,6 +63,7 @@ export function stackSystemRules(
     ...imageRules(keysAt(documents.stack, ["images"]), usedImages(document), name),
     ...overrideRules(stack, system, document),
     ...volumeRules(stack.hosts ?? [], stack.volumes ?? {}, volumeUsers(system)),
+    ...managedRules(stack, system, document),
     ...rotationRules(stack.secretGenerations, system.data),
     ...Object.keys(stack.limits ?? {}).flatMap((limit) => {
       const known = keysAt(document, ["edge", "limits"]);
@@ -84,6 +87,20 @@ export function volumeUsers(system: SystemParts): Record<string, string[]> {
     for (const volume of Object.keys(service.volumes ?? {})) (users[volume] ??= []).push(name);
   }
   return users;
+}
+
+function managedRules({ managed }: StackParts, system: SystemParts, document: unknown): Finding[] {
+  const stores = keysAt(document, ["data"]);
+  return Object.entries(managed ?? {}).flatMap(([name, { urlSecret }]) => {
+    if (!stores.includes(name)) return [{ path: ["managed", name], message: notOf("a store", stores) }];
+    const given = Object.values(system.services ?? {}).flatMap((service) => [
+      ...(service.secrets ?? []),
+      ...(service.kind === "job" ? [] : (service.secretsAsEnv ?? [])),
+    ]);
+    if (urlSecret === undefined || given.includes(urlSecret)) return [];
+    const message = `is given to no service, got ${show(urlSecret)}; name the secret that holds the store's URL`;
+    return [{ path: ["managed", name, "urlSecret"], message }];
+  });
 }
 
 function notOf(what: string, known: readonly string[]): string {

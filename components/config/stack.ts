@@ -1,8 +1,10 @@
 import { z } from "zod";
 import { imageRefPattern } from "../shared/image-ref.ts";
+import { firewall } from "./firewall.ts";
 import { host } from "./host.ts";
 import { refuse, show } from "./refusals.ts";
 import { addressRange, duration, envName, imageKey, label, pem, rate, size } from "./scalars.ts";
+import { endpoint } from "./store.ts";
 
 /*
  * Where, how big, which version: the vocabulary of `Pulumi.<stack>.yaml`. Data only.
@@ -95,9 +97,14 @@ export const stackSchema = z.strictObject({
     .default({})
     .describe("Host that keeps each volume, by store or volume; required with several hosts. Data is not moved"),
   swarm: swarm.prefault({}).describe("The swarm that the hosts form"),
+  firewall: firewall.prefault({}).describe("What the hosts let in"),
   registry: registry.describe("Registry that the images come from"),
   images: z.record(imageKey, imageRef).default({}).describe("Image pins by key: `repository:tag@sha256:…`"),
   services: z.record(label, override).default({}).describe("Sizes that differ from the system's, by service or store"),
+  managed: z
+    .record(label, endpoint)
+    .default({})
+    .describe("Stores that are hosted elsewhere and that somebody else runs here, by name; their URL is supplied"),
   limits: z.record(label, limitOverride).default({}).describe("Rate limits that differ from the system's, by name"),
   operators: z
     .array(addressRange)

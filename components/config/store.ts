@@ -70,6 +70,20 @@ const pooler = z.strictObject({
   maxClientConnections: z.int().min(1).default(1000).describe("Connections that applications may open"),
 });
 
+const managedFields = {
+  urlSecret: envName.describe("Supplied secret with its URL, which services are given as any other secret"),
+  tls: z.boolean().default(true).describe("Connections are encrypted and the certificate is checked"),
+  ca: pem.optional().describe("PEM of the CA that signed its certificate, if not a public one"),
+  maxConnections: z
+    .int()
+    .min(1)
+    .optional()
+    .describe("Connections that the provider's plan allows; unchecked if unknown"),
+};
+
+/** What a stack says of a store that somebody else runs there. */
+export const endpoint = z.strictObject(managedFields);
+
 export const store = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("postgres").describe("PostgreSQL; nobody logs in over the network but the roles named here"),
@@ -179,16 +193,11 @@ export const store = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z
       .literal("managed")
-      .describe("A server that somebody else runs; at deploy it must be reachable and show a valid certificate"),
+      .describe(
+        "A server that somebody else runs; it must be reachable and show a valid certificate before what depends on it is deployed",
+      ),
     server: z.enum(["postgres", "redis", "rabbitmq", "mongodb", "clickhouse"]).describe("What it speaks"),
-    urlSecret: envName.describe("Supplied secret with its URL, which services are given as any other secret"),
-    tls: z.boolean().default(true).describe("Connections are encrypted and the certificate is checked"),
-    ca: pem.optional().describe("PEM of the CA that signed its certificate, if not a public one"),
-    maxConnections: z
-      .int()
-      .min(1)
-      .optional()
-      .describe("Connections that the provider's plan allows; unchecked if unknown"),
+    ...managedFields,
   }),
 ]);
 

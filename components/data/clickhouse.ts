@@ -59,7 +59,7 @@ export function renderClickhouseStart(databases: readonly string[]): string {
 export function renderClickhouse(store: ClickhouseStore): string {
   const memory = bytes(store.resources.memory);
   return `<!-- Managed by berth -->
-<yandex>
+<clickhouse>
   <logger><level>information</level><console>1</console></logger>
   <listen_host>0.0.0.0</listen_host>
   <http_port>8123</http_port>
@@ -75,11 +75,15 @@ export function renderClickhouse(store: ClickhouseStore): string {
   <mark_cache_size>${Math.floor(memory / 8)}</mark_cache_size>
   <uncompressed_cache_size>${Math.floor(memory / 8)}</uncompressed_cache_size>
   <mlock_executable>false</mlock_executable>
-</yandex>
+</clickhouse>
 `;
 }
 
-/** @see https://clickhouse.com/docs/operations/settings/settings-users */
+/**
+ * Who may only ask may still change settings of a query, as most drivers do.
+ *
+ * @see https://clickhouse.com/docs/operations/settings/settings-users
+ */
 export function renderUsers(store: ClickhouseStore, passwords: Readonly<Record<string, string>>): string {
   const queryMemory = Math.floor(bytes(store.resources.memory) / 2);
   const users = Object.entries(store.users).map(([name, { passwordSecret, databases, readOnly }]) => {
@@ -94,15 +98,15 @@ ${allowed === undefined ? "" : `      <allow_databases>${allowed}</allow_databas
 `;
   });
   return `<!-- Managed by berth -->
-<yandex>
+<clickhouse>
   <profiles>
     <default><max_memory_usage>${queryMemory}</max_memory_usage></default>
-    <readonly><max_memory_usage>${queryMemory}</max_memory_usage><readonly>1</readonly></readonly>
+    <readonly><max_memory_usage>${queryMemory}</max_memory_usage><readonly>2</readonly></readonly>
   </profiles>
   <quotas><default></default></quotas>
   <users>
 ${users.join("")}  </users>
-</yandex>
+</clickhouse>
 `;
 }
 

@@ -51,9 +51,10 @@ export function renderRabbitmqStart(users: readonly string[]): string {
   return renderStart({
     server: "rabbitmq",
     answers: "rabbitmqctl --quiet await_startup 2>/dev/null",
-    prepare: `  users=$(rabbitmqctl --quiet list_users --no-table-headers | cut -f 1)
+    prepare: `  wanted=' ${users.join(" ")} '
+  users=$(rabbitmqctl --quiet list_users --no-table-headers | cut -f 1)
   for user in $users; do
-    case " ${users.join(" ")} " in
+    case "$wanted" in
       *" $user "*) ;;
       *) rabbitmqctl --quiet delete_user "$user" ;;
     esac

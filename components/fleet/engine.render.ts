@@ -2,6 +2,7 @@ import type { Host } from "../config/host.ts";
 import type { Registry } from "../config/stack.ts";
 import { quote } from "../shared/shell.ts";
 import { newer, place, renderScript } from "./script.ts";
+import { systemPackages } from "./system.render.ts";
 
 /** Room for packages, their downloads and the first images. */
 const diskMegabytes = 2048;
@@ -29,6 +30,7 @@ export function renderEngine({ host, edge, registry }: EngineArgs): string {
     "curl",
     "iproute2",
     "iptables",
+    ...systemPackages,
     ...(edge ? ["certbot", "openssl"] : []),
   ];
   return renderScript({
@@ -53,6 +55,8 @@ main() {
   present=$(dpkg-query --show --showformat '\${db:Status-Status}:\${Package} ')
   # Docker's own packages exclude the distribution's and do as well.
   installed docker-ce || wanted="$wanted $engine"
+  # Each of the others is a time service already, and is removed for another one.
+  installed chrony || installed ntpsec || installed ntp || wanted="$wanted systemd-timesyncd"
 
   configure
   install_packages

@@ -15,7 +15,9 @@ import { managerAlias, sshConfigPath } from "./ssh.render.ts";
 import { renderJoinTokens } from "./tokens.render.ts";
 
 export interface FleetArgs {
-  readonly config: Pick<Config, "stack" | "hosts" | "volumes" | "joinTokens" | "registry" | "sshKey">;
+  readonly config: Pick<Config, "stack" | "hosts" | "volumes" | "joinTokens" | "firewall" | "registry" | "sshKey">;
+  /** Networks of the proxy in front of the edge, let in alone with `firewall.web: cloudflare`. */
+  readonly proxyRanges: readonly string[];
 }
 
 /** Where a volume is. */
@@ -37,7 +39,7 @@ export interface ManagerScript {
  * The machines of a stack as one Docker swarm, one machine or twenty.
  *
  * @example
- * const fleet = new Fleet("fleet", { config });
+ * const fleet = new Fleet("fleet", { config, proxyRanges: cloudflareRanges });
  * new docker.Network("backend", { driver: "overlay" }, { provider: fleet.provider });
  *
  * Creates: a `Host` per machine; per machine a command that makes it a node of the swarm with its role, state and
@@ -69,7 +71,8 @@ export class Fleet extends pulumi.ComponentResource {
     this.edgeHosts = config.hosts.filter((host) => host.labels["edge"] === "true");
     this.edgeAddresses = visited(this.edgeHosts).map((host) => host.publicAddress ?? host.address);
 
-    this.#members = this.#createMembers();
+    const prepared = config.hosts.map((host) => this.#prepare(host, args.proxyRanges));
+    this.#members = this.#createMembers(prepared);
     const members = [...this.#members.values()];
     this.#rotateTokens(members);
     this.provider = this.#createProvider(`${name}-manager`, managerAlias, members.slice(0, 1));
@@ -126,37 +129,39 @@ export class Fleet extends pulumi.ComponentResource {
     return { provider, constraint: `node.labels.${hostLabel}==${host}` };
   }
 
-  /** All hosts are prepared at once; managers join one after another, since each changes who decides. */
-  #createMembers(): ReadonlyMap<string, pulumi.Resource> {
+  #prepare(host: HostConfig, proxyRanges: readonly string[]): pulumi.Resource {
+    const { stack, hosts, registry, firewall } = this.#config;
+    const connection = this.connection(host);
+    const args = { stack, host, hosts, connection, registry, firewall, proxyRanges };
+    return new Host(`${this.#name}-${host.name}`, args, { parent: this }).ready;
+  }
+
+  /** After all of them let each other in; managers one after another, since each changes who decides. */
+  #createMembers(prepared: readonly pulumi.Resource[]): ReadonlyMap<string, pulumi.Resource> {
     const { hosts } = this.#config;
     const [first] = managersOf(hosts);
     const members = new Map<string, pulumi.Resource>();
     let lastManager: pulumi.Resource | undefined;
     for (const host of hosts.toSorted((a, b) => Number(a.role === "worker") - Number(b.role === "worker"))) {
       const before = host.role === "manager" ? lastManager : members.get(first?.name ?? "");
-      const member = this.#createMember(host, host === first, before);
+      const after = [...prepared, ...(before ? [before] : [])];
+      const member = this.#createMember(host, host === first, after);
       members.set(host.name, member);
       if (host.role === "manager") lastManager = member;
     }
     return members;
   }
 
-  #createMember(host: HostConfig, first: boolean, before: pulumi.Resource | undefined): pulumi.Resource {
-    const { stack, registry } = this.#config;
-    const prepared = new Host(
-      `${this.#name}-${host.name}`,
-      { host, connection: this.connection(host), registry },
-      { parent: this },
-    );
+  #createMember(host: HostConfig, first: boolean, after: pulumi.Resource[]): pulumi.Resource {
     return new command.local.Command(
       `${this.#name}-${host.name}-swarm`,
       {
         create: "sh -s join",
         delete: "sh -s leave",
-        stdin: renderMember({ stack, host, first }),
+        stdin: renderMember({ stack: this.#config.stack, host, first }),
         addPreviousOutputInEnv: false,
       },
-      { parent: this, dependsOn: [prepared.ready, ...(before ? [before] : [])] },
+      { parent: this, dependsOn: after },
     );
   }
 

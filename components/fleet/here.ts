@@ -31,10 +31,15 @@ refuse() {
 [ -e "$config" ] || refuse "$config is missing; run pulumi preview, which writes it, and try again"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-
+${host.hostKey === undefined ? "" : `echo ${quote(`${host.name} ${host.hostKey}`)} >"$scratch/known_hosts"\n`}
 # on_host COMMAND
 on_host() {
-  ${sshToHost(host)} "$host" "$1"
+  ssh -F "$config" ${sshToHost(host)} "$host" "$1"
+}
+
+# fresh COMMAND: by a connection of its own
+fresh() {
+  ssh -F "$config" -o ControlMaster=no -o ControlPath=none ${sshToHost(host)} "$host" "$1"
 }
 
 # ask COMMAND: on the manager that answers
@@ -72,9 +77,8 @@ ${body.trim()}
 
 function sshToHost({ address, port, user, hostKey, name }: HereScript["host"]): string {
   const options = [`HostName=${address}`, `Port=${port}`, `User=${user}`, `HostKeyAlias=${name}`];
+  const plain = options.map((option) => `-o ${quote(option)}`).join(" ");
   // A host without a pinned key is one of the local environment: the SSH configuration says how it is trusted.
-  const pinned =
-    hostKey === undefined ? "" : ` -o UserKnownHostsFile="$scratch/known_hosts" -o StrictHostKeyChecking=yes`;
-  const write = hostKey === undefined ? "" : `echo ${quote(`${name} ${hostKey}`)} >"$scratch/known_hosts"\n  `;
-  return `${write}ssh -F "$config" ${options.map((option) => `-o ${quote(option)}`).join(" ")}${pinned}`;
+  if (hostKey === undefined) return plain;
+  return `${plain} -o UserKnownHostsFile="$scratch/known_hosts" -o StrictHostKeyChecking=yes`;
 }

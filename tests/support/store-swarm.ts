@@ -107,7 +107,7 @@ export class StoreSwarm {
     const secrets = new Map<string, { id: string; name: string }>();
     const keep = async (id: string, data: string): Promise<void> => {
       const secretName = `${id}-${secrets.size}-${Math.random().toString(36).slice(2)}`;
-      const made = (await api.createSecret({ Name: secretName, Data: data } as never)) as unknown as { id: string };
+      const made = (await api.createSecret({ Name: secretName, Data: data })) as unknown as { id: string };
       secrets.set(id, { id: made.id, name: secretName });
     };
     const resources = await registered(name, spec, this.#images, this.#network, passwords);
@@ -117,7 +117,7 @@ export class StoreSwarm {
     }
     const services = resources.filter(({ type }) => type === "docker:index/service:Service");
     for (const { inputs } of services) {
-      const wanted = serviceSpec(inputs as never) as {
+      const wanted = serviceSpec(inputs) as {
         TaskTemplate: { ContainerSpec: { Secrets: SecretReference[] } };
       };
       for (const reference of wanted.TaskTemplate.ContainerSpec.Secrets) {
@@ -131,7 +131,7 @@ export class StoreSwarm {
       );
       const before =
         known && (await api.listContainers({ filters: { label: [`com.docker.swarm.service.name=${service}`] } }))[0];
-      if (known) await api.getService(known.ID).update({ ...wanted, version: known.Version?.Index } as never);
+      if (known) await api.getService(known.ID).update({ ...wanted, version: known.Version?.Index });
       else await api.createService(wanted as never);
       await this.#healthy(service, before?.Id);
     }

@@ -56,8 +56,8 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
     "an unknown key",
     { "berth:regsitry": "x" },
     [
-      "berth:regsitry: is not a known key; use system, environment, domain, hosts, volumes, swarm, registry, images, services, limits, " +
-        "operators, secretGenerations, acme, cloudflare, encryptNetworks or convergenceSlack",
+      "berth:regsitry: is not a known key; use system, environment, domain, hosts, volumes, swarm, firewall, registry, images, services, " +
+        "managed, limits, operators, secretGenerations, acme, cloudflare, encryptNetworks or convergenceSlack",
     ],
   ],
   [
@@ -77,6 +77,22 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
     "neither of two forms",
     { "berth:cloudflare": "off" },
     ['berth:cloudflare: is not a zone, got "off"; write none, or zoneId and proxied below it'],
+  ],
+  [
+    "a firewall for Cloudflare without Cloudflare in front",
+    { "berth:firewall": { web: "cloudflare" } },
+    [
+      'berth:firewall.web: lets nobody in, since visitors do not come through Cloudflare, got "cloudflare"; write any, ' +
+        "or proxied: true below cloudflare",
+    ],
+  ],
+  [
+    "a firewall that lets SSH in from no network",
+    { "berth:firewall": { ssh: ["198.18.0.1"] } },
+    [
+      'berth:firewall.ssh[0]: is not a network, got "198.18.0.1"; write an address and a length, for example ' +
+        "198.18.0.0/24 or 2001:db8::/32",
+    ],
   ],
   [
     "a zone id of another form",
@@ -467,8 +483,8 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
       "palmistry:OPENAI_API_KEY": undefined,
     },
     [
-      "berth:colour: is not a known key; use system, environment, domain, hosts, volumes, swarm, registry, images, services, limits, " +
-        "operators, secretGenerations, acme, cloudflare, encryptNetworks or convergenceSlack",
+      "berth:colour: is not a known key; use system, environment, domain, hosts, volumes, swarm, firewall, registry, images, services, " +
+        "managed, limits, operators, secretGenerations, acme, cloudflare, encryptNetworks or convergenceSlack",
       "berth:hosts[0].hostKey: is missing; run `npm run berth -- host-key vm-1` and paste the line it prints",
       "berth:hosts[0].port: is out of range, got 99999; use a port from 1 to 65535",
       'berth:hosts[1].name: is the name of another host, got "vm-1"; every host is listed once',

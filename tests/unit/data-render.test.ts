@@ -11,6 +11,7 @@ import { postgresServer } from "../../components/data/postgres.ts";
 import { rabbitmqServer, renderDefinitions, renderRabbitmq } from "../../components/data/rabbitmq.ts";
 import { redisServer, renderAcl } from "../../components/data/redis.ts";
 import { golden } from "../support/golden.ts";
+import { checkScript } from "../support/shell.ts";
 
 const common = { image: "store", networks: ["data"], resources: { memory: "16 GB" as const } };
 
@@ -44,9 +45,15 @@ const settingsOf = (args: readonly string[]) =>
     args.filter((arg) => arg !== "-c").map((arg) => arg.split(/=(.*)/).slice(0, 2) as [string, string]),
   );
 
+/** Compares a script and lets shellcheck look at it. */
+function goldenScript(name: string, script: string): void {
+  golden(`data/${name}`, script);
+  checkScript(script);
+}
+
 describe("PostgreSQL as a store", () => {
   it("starts by this script", () => {
-    golden("data/postgres-start.sh", renderPostgresStart(postgres));
+    goldenScript("postgres-start.sh", renderPostgresStart(postgres));
   });
 
   it("takes its memory from the limit, and what the system says before that", () => {
@@ -166,7 +173,7 @@ describe("RabbitMQ as a store", () => {
   it("is configured by these files", () => {
     golden("data/rabbitmq.conf", renderRabbitmq(rabbitmq));
     golden("data/rabbitmq-definitions.json", renderDefinitions(rabbitmq, { APP: "a", OPS: "o" }));
-    golden("data/rabbitmq-start.sh", rabbitmqServer(rabbitmq).entrypoint![2]!);
+    goldenScript("rabbitmq-start.sh", rabbitmqServer(rabbitmq).entrypoint![2]!);
   });
 
   it("hashes a password as the server checks it", () => {
@@ -222,7 +229,7 @@ describe("ClickHouse as a store", () => {
   it("is configured by these files", () => {
     golden("data/clickhouse.xml", renderClickhouse(clickhouse));
     golden("data/clickhouse-users.xml", renderUsers(clickhouse, { WRITER: "w", READER: "r" }));
-    golden("data/clickhouse-start.sh", clickhouseServer(clickhouse).entrypoint![2]!);
+    goldenScript("clickhouse-start.sh", clickhouseServer(clickhouse).entrypoint![2]!);
   });
 
   it("hands the password of its first user to its client in a file, whatever is in it", () => {
@@ -260,7 +267,7 @@ describe("a managed store", () => {
         url: "postgres://user:hidden@db.test:6543/x",
         release: "0123",
       });
-    golden("data/managed-check.sh", script({}));
+    goldenScript("managed-check.sh", script({}));
     assert.doesNotMatch(script({}), /hidden|user/);
     assert.match(
       script({ server: "redis" }),

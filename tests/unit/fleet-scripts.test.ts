@@ -4,6 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { renderAccess } from "../../components/fleet/access.render.ts";
+import { renderFirewall } from "../../components/fleet/firewall.render.ts";
+import { renderSystem, systemScripts } from "../../components/fleet/system.render.ts";
 import { renderFarewell } from "../../components/fleet/farewell.render.ts";
 import { renderMember } from "../../components/fleet/member.render.ts";
 import { renderJoinTokens } from "../../components/fleet/tokens.render.ts";
@@ -37,9 +39,26 @@ const deploy: Host = {
 };
 const ca = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----";
 
+const firewall = {
+  stack: "production",
+  hosts: [{ ...root, privateAddress: "10.0.0.1" }, deploy],
+  proxyRanges: ["173.245.48.0/20", "2400:cb00::/32"],
+};
+const system = { host: root, updateMinutes: 90, trusted: ["10.0.0.1", "198.18.0.0/24"] };
+
 const scripts: Record<string, string> = {
-  "access-root.sh": renderAccess(root),
-  "access-deploy.sh": renderAccess(deploy),
+  "access-root.sh": renderAccess({ stack: "production", host: root }),
+  "access-deploy.sh": renderAccess({ stack: "production", host: deploy }),
+  "firewall-edge.sh": renderFirewall({ ...firewall, host: root, firewall: { ssh: ["0.0.0.0/0", "::/0"], web: "any" } }),
+  "firewall-proxied.sh": renderFirewall({
+    ...firewall,
+    host: root,
+    firewall: { ssh: ["198.18.0.0/24", "2001:db8::/32"], web: "cloudflare" },
+  }),
+  "firewall-deploy.sh": renderFirewall({ ...firewall, host: deploy, firewall: { ssh: ["198.18.0.0/24"], web: "any" } }),
+  ...Object.fromEntries(
+    Object.entries(systemScripts(system)).map(([concern, script]) => [`system-${concern}.sh`, script]),
+  ),
   "engine-edge.sh": renderEngine({ host: root, edge: true, registry: { address: "registry.test:5000/team", ca } }),
   "engine-deploy.sh": renderEngine({ host: deploy, edge: false, registry: { address: "ghcr.io/acme" } }),
   "member-first.sh": renderMember({ stack: "production", host: root, first: true }),
@@ -61,10 +80,23 @@ describe("scripts that prepare a host", () => {
   });
 
   it("holds scripts for hosts that are scripts themselves", () => {
-    for (const name of ["member-first.sh", "member-worker.sh"]) {
-      const inner = [...scripts[name]!.matchAll(/<<'BERTH_SCRIPT'\n([^]*?)BERTH_SCRIPT\n/g)].map(([, text]) => text!);
-      assert.equal(inner.length, 3);
+    for (const [name, count] of Object.entries({
+      "member-first.sh": 3,
+      "member-worker.sh": 3,
+      "access-root.sh": 2,
+      "access-deploy.sh": 2,
+      "firewall-edge.sh": 2,
+      "firewall-proxied.sh": 2,
+    })) {
+      const inner = [...scripts[name]!.matchAll(/<<'BERTH_SCRIPT'.*\n([^]*?)\nBERTH_SCRIPT\n/g)].map(
+        ([, text]) => text!,
+      );
+      assert.equal(inner.length, count, name);
       inner.forEach(checkScript);
+      const programs = inner.flatMap((text) =>
+        [...text.matchAll(/<<'PROGRAM'\n([^]*?)PROGRAM\n/g)].map((one) => one[1]!),
+      );
+      programs.forEach(checkScript);
     }
   });
 
@@ -80,6 +112,41 @@ describe("scripts that prepare a host", () => {
   it("installs what issues certificates only where the edge runs", () => {
     assert.match(scripts["engine-edge.sh"]!, /certbot openssl/);
     assert.doesNotMatch(scripts["engine-deploy.sh"]!, /certbot/);
+  });
+
+  it("runs every concern of the system, each as far as it comes by itself", () => {
+    const whole = renderSystem(system);
+    for (const script of Object.values(systemScripts(system))) assert.ok(whole.includes(`(\n${script})\n`));
+  });
+
+  it("opens the web on edge hosts alone, for published ports too, and the swarm to the fleet alone", () => {
+    const tables = (name: string) => /table inet berth \{\n([^]*?)\n\}\n/.exec(scripts[name]!)![1]!;
+    assert.equal(tables("firewall-edge.sh").match(/\{ 80, 443 \} jump web/g)?.length, 2);
+    assert.doesNotMatch(tables("firewall-deploy.sh"), /\b(80|443)\b/);
+    for (const name of ["firewall-edge.sh", "firewall-deploy.sh"]) {
+      const lines = tables(name)
+        .split("\n")
+        .filter((line) => /2377|7946|4789|esp/.test(line));
+      assert.equal(lines.length, 3);
+      assert.ok(
+        lines.every((line) => line.includes("ip saddr { 10.0.0.1, 10.0.0.2 } ")),
+        lines.join(),
+      );
+      assert.match(tables(name), /hook input priority filter; policy drop;/);
+      assert.match(tables(name), /hook forward priority filter - 5;[^]*\n {4}drop\n {2}\}/);
+    }
+  });
+
+  it("asks before a change whether it would cut the connection, where SSH is limited", () => {
+    assert.match(scripts["firewall-proxied.sh"]!, /would cut this connection, which comes from \$client/);
+    assert.doesNotMatch(scripts["firewall-edge.sh"]!, /would cut/);
+  });
+
+  it("keeps the kind of host key that is pinned", () => {
+    assert.match(scripts["access-root.sh"]!, /HostKeyAlgorithms -ecdsa/);
+    const pinned = { ...root, hostKey: "ecdsa-sha2-nistp256 AAAA" };
+    assert.doesNotMatch(renderAccess({ stack: "production", host: pinned }), /HostKeyAlgorithms/);
+    assert.doesNotMatch(scripts["access-deploy.sh"]!, /HostKeyAlgorithms/, "none is pinned");
   });
 
   it("does not let a command of the script swallow the rest of it", () => {
@@ -121,7 +188,7 @@ describe("asRoot", () => {
   it("hands the script over as it is", () => {
     assert.equal(run('shift; exec "$@"'), "it's /root\n");
     assert.equal(asRoot(root, "echo\n"), "echo\n");
-    checkScript(asRoot(deploy, scripts["access-deploy.sh"]!));
+    checkScript(asRoot(deploy, scripts["engine-deploy.sh"]!));
   });
 
   it("says what is missing when the user may not become root", () => {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { renderAccess } from "../../components/fleet/access.render.ts";
 import { renderEngine } from "../../components/fleet/engine.render.ts";
 import type { Fleet } from "../../components/fleet/fleet.ts";
 import { renderMember } from "../../components/fleet/member.render.ts";
 import { asRoot } from "../../components/fleet/script.ts";
+import { renderSystem } from "../../components/fleet/system.render.ts";
 import { commandLine } from "../../components/shared/shell.ts";
 import { promiseOf, record, type Recording } from "../support/mocks.ts";
 import { sampleConfig, sampleHostKey } from "../support/sample-config.ts";
@@ -43,7 +43,7 @@ async function build(
   const config = sampleConfig({ "berth:sshKey": "private", ...changes });
   return record(async () => {
     const { Fleet } = await import("../../components/fleet/fleet.ts");
-    const fleet = new Fleet("fleet", { config });
+    const fleet = new Fleet("fleet", { config, proxyRanges: [] });
     use(fleet);
     return fleet;
   });
@@ -56,14 +56,18 @@ describe("Fleet", () => {
       "fleet berth:fleet:Fleet",
       "fleet-manager pulumi:providers:docker",
       "fleet-vm-1 berth:fleet:Host",
-      "fleet-vm-1-access command:remote:Command",
+      "fleet-vm-1-access command:local:Command",
       "fleet-vm-1-engine command:remote:Command",
+      "fleet-vm-1-firewall command:local:Command",
       "fleet-vm-1-swarm command:local:Command",
+      "fleet-vm-1-system command:remote:Command",
     ]);
     assert.deepEqual(edges(fleet), [
       "fleet-vm-1-access < fleet-vm-1-engine",
-      "fleet-vm-1-engine < fleet-vm-1-swarm",
+      "fleet-vm-1-engine < fleet-vm-1-system",
+      "fleet-vm-1-firewall < fleet-vm-1-swarm",
       "fleet-vm-1-swarm < fleet-manager",
+      "fleet-vm-1-system < fleet-vm-1-firewall",
     ]);
     assert.deepEqual(
       ["fleet-vm-1", "fleet-vm-1-access", "fleet-vm-1-engine", "fleet-vm-1-swarm", "fleet-manager"].map(
@@ -80,14 +84,14 @@ describe("Fleet", () => {
       [
         "fleet-vm-1-swarm < fleet-vm-2-swarm",
         "fleet-vm-1-swarm < fleet-vm-4-swarm",
-        "fleet-vm-1-engine < fleet-vm-1-swarm",
-        "fleet-vm-2-engine < fleet-vm-2-swarm",
         "fleet-vm-2-swarm < fleet-vm-3-swarm",
-        "fleet-vm-3-engine < fleet-vm-3-swarm",
-        "fleet-vm-4-engine < fleet-vm-4-swarm",
+        // Before anyone joins, all have let each other in.
+        ...[1, 2, 3, 4].flatMap((one) =>
+          [1, 2, 3, 4].map((other) => `fleet-vm-${one}-firewall < fleet-vm-${other}-swarm`),
+        ),
       ].toSorted(),
     );
-    assert.deepEqual(fleet.get("fleet-vm-4-access").dependsOn, []);
+    assert.deepEqual(fleet.get("fleet-vm-4-access").dependsOn, [], "all at once");
     const ready = await Promise.all(fleet.result.ready.map((one) => promiseOf(one.urn)));
     assert.equal(ready.length, 5);
   });
@@ -109,13 +113,27 @@ describe("Fleet", () => {
     });
   });
 
-  it("changes no resource of the other hosts when one is added or removed", async () => {
+  it("lets no two managers update themselves at once", async () => {
+    const fleet = await build(several);
+    const windows = [1, 2, 3, 4].map(
+      (number) =>
+        /OnCalendar=\*-\*-\* (.*) UTC/.exec(fleet.get(`fleet-vm-${number}-system`).inputs["stdin"] as string)?.[1],
+    );
+    assert.deepEqual(windows, ["01:00", "02:00", "03:00", "04:00"]);
+  });
+
+  it("changes only whom the other hosts let in when one is added or removed", async () => {
     const before = await build(several);
     const hosts = JSON.parse(several["berth:hosts"]) as object[];
     const after = await build({ ...several, "berth:hosts": JSON.stringify(hosts.slice(0, 3)) });
-    for (const one of after.resources.filter(({ name }) => name !== "fleet")) {
-      assert.deepEqual(before.get(one.name, one.type), one);
-    }
+    const changed = after.resources.filter((one) => {
+      const { inputs } = before.get(one.name, one.type);
+      return JSON.stringify(inputs) !== JSON.stringify(one.inputs);
+    });
+    assert.deepEqual(changed.map(({ name }) => name).toSorted(), [
+      "fleet",
+      ...["vm-1", "vm-2", "vm-3"].flatMap((host) => [`fleet-${host}-firewall`, `fleet-${host}-system`]),
+    ]);
   });
 
   it("hands scripts over by standard input and connections as secrets", async () => {
@@ -123,7 +141,7 @@ describe("Fleet", () => {
     const config = sampleConfig(host());
     const [vm] = config.hosts;
     const scripts = {
-      "fleet-vm-1-access": renderAccess(vm!),
+      "fleet-vm-1-system": renderSystem({ host: vm!, updateMinutes: 0, trusted: [] }),
       "fleet-vm-1-engine": renderEngine({ host: vm!, edge: true, registry: config.registry }),
     };
     for (const [name, stdin] of Object.entries(scripts)) {
@@ -210,9 +228,10 @@ describe("Fleet", () => {
 
   it("asks for root's rights inside of the script when the user is another", async () => {
     const fleet = await build(host({ user: "deploy" }));
-    const { create, stdin } = fleet.get("fleet-vm-1-access").inputs;
+    const { create, stdin } = fleet.get("fleet-vm-1-system").inputs;
     assert.equal(create, "sh -s");
-    assert.equal(stdin, asRoot({ name: "vm-1", user: "deploy" }, renderAccess({ name: "vm-1", user: "deploy" })));
+    const script = renderSystem({ host: { name: "vm-1" }, updateMinutes: 0, trusted: [] });
+    assert.equal(stdin, asRoot({ name: "vm-1", user: "deploy" }, script));
   });
 });
 

@@ -57,6 +57,17 @@ describe("images of the lab", () => {
     assert.deepEqual({ ...one.args, VERSION: "1.1.0" }, other.args);
   });
 
+  it("have what no package brings as a program of their own", () => {
+    const mongodb = named("mongodb", "ferretdb-1.24");
+    assert.deepEqual(
+      mongodb.programs.map(({ name, version }) => [name, version]),
+      [["ferretdb", "v1.24.2"]],
+    );
+    assert.match(mongodb.files["Dockerfile"] ?? "", /^COPY ferretdb /m);
+    for (const each of all)
+      assert.ok(each === mongodb || each.kind === "base" || each.programs.length === 0, each.name);
+  });
+
   it("accept a sid index that is past its date, and no other", () => {
     assert.ok(bootstrapCommand("sid", "-").includes('--aptopt=Acquire::Check-Valid-Until "false"'));
     assert.ok(!bootstrapCommand("bookworm", "-").some((each) => each.includes("Valid-Until")));

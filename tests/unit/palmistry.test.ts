@@ -3,7 +3,7 @@ import type { Site } from "../../components/config/edge.ts";
 import type { RunningService } from "../../components/config/service.ts";
 import { milliseconds } from "../../components/shared/duration.ts";
 import { bytes } from "../../components/shared/size.ts";
-import { sampleConfig } from "../support/sample-config.ts";
+import { sampleConfig, sampleImages } from "../support/sample-config.ts";
 
 /* What palmistry asked for, held against its system file. */
 
@@ -147,5 +147,20 @@ describe("palmistry", () => {
       assert.deepEqual({ ...host.headers, ...headers }, host.headers);
       assert.match(host.headers["Content-Security-Policy"]!, /frame-ancestors 'none'/);
     }
+  });
+
+  it("takes a managed Postgres in place of its own, with the URL supplied", () => {
+    const { postgres: _, ...images } = sampleImages;
+    const { system: managed } = sampleConfig({
+      "berth:managed": JSON.stringify({ postgres: { urlSecret: "DATABASE_URL", maxConnections: 500 } }),
+      "berth:images": JSON.stringify(images),
+      "palmistry:DATABASE_URL": "postgresql+asyncpg://palmistry:secret@pooler.provider.test:6543/postgres",
+    });
+    assert.equal(managed.data.postgres?.kind, "managed");
+    assert.deepEqual(managed.secrets.DATABASE_URL, { kind: "supplied", optional: false });
+    assert.deepEqual(
+      Object.entries(managed.services).map(([name, { secrets }]) => [name, secrets.includes("DATABASE_URL")]),
+      Object.entries(system.services).map(([name, { secrets }]) => [name, secrets.includes("DATABASE_URL")]),
+    );
   });
 });

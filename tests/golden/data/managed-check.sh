@@ -7,6 +7,8 @@ fail() {
 ca=
 
 reach() {
+  # The inner shell expands it.
+  # shellcheck disable=SC2016
   timeout 10 bash -c 'exec 3<>"/dev/tcp/$1/$2"' reach "$1" "$2" 2>/dev/null ||
     fail "cannot be reached at $1:$2 from $(uname -n); check the URL, and the provider's list of allowed addresses"
 }

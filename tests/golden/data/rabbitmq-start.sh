@@ -5,9 +5,10 @@ prepare() {
   set -eu
   trap 'test -e /tmp/prepared || echo "berth: rabbitmq could not be prepared, see above" >&2' EXIT
   until rabbitmqctl --quiet await_startup 2>/dev/null; do sleep 0.2; done
+  wanted=' app ops '
   users=$(rabbitmqctl --quiet list_users --no-table-headers | cut -f 1)
   for user in $users; do
-    case " app ops " in
+    case "$wanted" in
       *" $user "*) ;;
       *) rabbitmqctl --quiet delete_user "$user" ;;
     esac

@@ -31,7 +31,7 @@ newer() {
 }
 
 main() {
-  wanted='apparmor ca-certificates curl iproute2 iptables certbot openssl'
+  wanted='apparmor ca-certificates curl iproute2 iptables auditd fail2ban nftables python3-systemd unattended-upgrades certbot openssl'
   # shellcheck disable=SC1091
   system=$(. /etc/os-release && echo "$ID $VERSION_ID")
   case "$system" in
@@ -42,6 +42,8 @@ main() {
   present=$(dpkg-query --show --showformat '${db:Status-Status}:${Package} ')
   # Docker's own packages exclude the distribution's and do as well.
   installed docker-ce || wanted="$wanted $engine"
+  # Each of the others is a time service already, and is removed for another one.
+  installed chrony || installed ntpsec || installed ntp || wanted="$wanted systemd-timesyncd"
 
   configure
   install_packages

@@ -13,11 +13,16 @@ refuse() {
 [ -e "$config" ] || refuse "$config is missing; run pulumi preview, which writes it, and try again"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
+echo 'web-1 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBerth' >"$scratch/known_hosts"
 
 # on_host COMMAND
 on_host() {
-  echo 'web-1 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBerth' >"$scratch/known_hosts"
   ssh -F "$config" -o 'HostName=203.0.113.7' -o 'Port=22' -o 'User=root' -o 'HostKeyAlias=web-1' -o UserKnownHostsFile="$scratch/known_hosts" -o StrictHostKeyChecking=yes "$host" "$1"
+}
+
+# fresh COMMAND: by a connection of its own
+fresh() {
+  ssh -F "$config" -o ControlMaster=no -o ControlPath=none -o 'HostName=203.0.113.7' -o 'Port=22' -o 'User=root' -o 'HostKeyAlias=web-1' -o UserKnownHostsFile="$scratch/known_hosts" -o StrictHostKeyChecking=yes "$host" "$1"
 }
 
 # ask COMMAND: on the manager that answers

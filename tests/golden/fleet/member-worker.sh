@@ -19,6 +19,11 @@ on_host() {
   ssh -F "$config" -o 'HostName=203.0.113.8' -o 'Port=2222' -o 'User=deploy' -o 'HostKeyAlias=db-1' "$host" "$1"
 }
 
+# fresh COMMAND: by a connection of its own
+fresh() {
+  ssh -F "$config" -o ControlMaster=no -o ControlPath=none -o 'HostName=203.0.113.8' -o 'Port=2222' -o 'User=deploy' -o 'HostKeyAlias=db-1' "$host" "$1"
+}
+
 # ask COMMAND: on the manager that answers
 ask() {
   ssh -F "$config" "$manager" "$1"

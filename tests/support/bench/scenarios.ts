@@ -9,6 +9,7 @@ import palmistry from "../../../systems/palmistry/system.ts";
 import type { Result, TestLab } from "../../lab/support/lab.ts";
 import { startLoad, startSockets, switchOverMs, type LoadResult } from "../load.ts";
 import type { Measure, Measures } from "./measure.ts";
+import { timePreviews } from "./previews.ts";
 
 export interface Bench {
   readonly lab: TestLab;
@@ -36,6 +37,7 @@ const reference = (replicas: number) => `docker service update, ${replicas} repl
 
 export const scenarios: readonly Scenario[] = [
   { name: "start", run: start },
+  { name: "previews", run: previews },
   { name: "unchanged", run: unchanged },
   { name: "upgrade-3", run: async (bench) => upgrade(bench, 3, 8) },
   { name: "upgrade-1", run: async (bench) => scaledTo(bench, 1, async () => upgrade(bench, 1, 5)) },
@@ -59,6 +61,14 @@ async function start(bench: Bench): Promise<void> {
     must(loaded);
     note(bench, "start", "program: Node, SDK and all rooms", { unit: "s", goal: 1 }, loaded.seconds);
   }
+}
+
+/** The first preview of a system, by its number of services; the difference of two is what services cost. */
+async function previews(bench: Bench): Promise<void> {
+  await timePreviews([1, 5, 17, 50], bench.runs, (services, seconds) => {
+    const goal = services === 17 ? { goal: 5 } : {};
+    note(bench, "preview without a host", `${services} services`, { unit: "s", ...goal }, seconds);
+  });
 }
 
 async function unchanged(bench: Bench): Promise<void> {

@@ -1,0 +1,303 @@
+import type { Host } from "../config/host.ts";
+import { place, renderScript } from "./script.ts";
+
+/** Packages that these concerns need, and the firewall. */
+export const systemPackages = ["auditd", "fail2ban", "nftables", "python3-systemd", "unattended-upgrades"] as const;
+
+export interface SystemArgs {
+  readonly host: Pick<Host, "name">;
+  /** Minutes after 01:00 UTC at which the host updates itself. */
+  readonly updateMinutes: number;
+  /** Addresses that are never banned: those of the fleet, and the networks that SSH is limited to. */
+  readonly trusted: readonly string[];
+}
+
+/** What makes a machine fit for production, one concern after another, in one dial. */
+export function renderSystem(args: SystemArgs): string {
+  return Object.values(systemScripts(args))
+    .map((script) => `(\n${script})\n`)
+    .join("\n");
+}
+
+/** A script for each concern. */
+export function systemScripts(args: SystemArgs): Readonly<Record<string, string>> {
+  return {
+    sysctl: renderSysctl(args),
+    swap: renderSwap(args),
+    time: renderTime(args),
+    upgrades: renderUpgrades(args),
+    fail2ban: renderFail2ban(args),
+    audit: renderAudit(args),
+  };
+}
+
+/** In a container, the kernel belongs to the machine around it. */
+const isContainer = `
+is_container() {
+  systemd-detect-virt --quiet --container
+}`.trim();
+
+/**
+ * Kernel settings; a kernel that does not know one goes without.
+ *
+ * @see https://docs.kernel.org/admin-guide/sysctl/
+ */
+const kernel: Readonly<Record<string, string>> = {
+  "fs.inotify.max_user_instances": "1024",
+  "fs.protected_fifos": "2",
+  "fs.protected_hardlinks": "1",
+  "fs.protected_regular": "2",
+  "fs.protected_symlinks": "1",
+  "fs.suid_dumpable": "0",
+  "kernel.dmesg_restrict": "1",
+  "kernel.kptr_restrict": "2",
+  "kernel.panic": "10",
+  "kernel.randomize_va_space": "2",
+  "kernel.sysrq": "0",
+  "kernel.unprivileged_bpf_disabled": "1",
+  "kernel.yama.ptrace_scope": "1",
+  "net.core.bpf_jit_harden": "2",
+  "net.core.somaxconn": "4096",
+  "net.ipv4.conf.all.accept_redirects": "0",
+  "net.ipv4.conf.all.accept_source_route": "0",
+  "net.ipv4.conf.all.log_martians": "1",
+  // Loose: what comes over an overlay or a second network card would be dropped by the strict form.
+  "net.ipv4.conf.all.rp_filter": "2",
+  "net.ipv4.conf.all.secure_redirects": "0",
+  "net.ipv4.conf.all.send_redirects": "0",
+  "net.ipv4.conf.default.accept_redirects": "0",
+  "net.ipv4.conf.default.accept_source_route": "0",
+  "net.ipv4.conf.default.log_martians": "1",
+  "net.ipv4.conf.default.send_redirects": "0",
+  "net.ipv4.icmp_echo_ignore_broadcasts": "1",
+  "net.ipv4.icmp_ignore_bogus_error_responses": "1",
+  "net.ipv4.tcp_syncookies": "1",
+  "net.ipv6.conf.all.accept_redirects": "0",
+  "net.ipv6.conf.all.accept_source_route": "0",
+  "net.ipv6.conf.default.accept_redirects": "0",
+  "net.ipv6.conf.default.accept_source_route": "0",
+  // Redis saves by a fork, for which the kernel would otherwise want as much memory again.
+  "vm.overcommit_memory": "1",
+  "vm.swappiness": "10",
+};
+
+function renderSysctl({ host }: SystemArgs): string {
+  const lines = Object.entries(kernel).map(([key, value]) => `${key} = ${value}`);
+  return renderScript({
+    host: host.name,
+    concern: "sysctl",
+    body: `
+config=/etc/sysctl.d/90-berth.conf
+
+${place}
+
+${isContainer}
+
+main() {
+  place "$config" <<'END'
+# Managed by berth.
+${lines.join("\n")}
+END
+  only=.
+  if is_container; then only='^net\\.ipv'; fi
+  differing=
+  while read -r key _ value; do
+    if live=$(sysctl -n "$key" 2>/dev/null) && [ "$live" != "$value" ]; then
+      sysctl --quiet --write "$key=$value"
+      differing="$differing $key"
+    fi
+  done <<END
+$(grep -v '^#' "$config" | grep "$only")
+END
+  if [ -z "$differing" ]; then echo 'unchanged: kernel settings'; else echo "changed:$differing"; fi
+}
+`,
+  });
+}
+
+/** Megabytes of swap: room for what is not used, not for what is. */
+const swapMegabytes = 2048;
+
+function renderSwap({ host }: SystemArgs): string {
+  return renderScript({
+    host: host.name,
+    concern: "swap",
+    body: `
+file=/var/swap.berth
+
+${isContainer}
+
+main() {
+  if is_container; then
+    echo 'unchanged: swap is the business of the machine around this container'
+  elif [ -n "$(swapon --show --noheadings)" ]; then
+    echo 'unchanged: swap'
+  elif [ "$(df --output=avail --block-size=1M /var | tail -n 1 | tr -d ' ')" -lt ${4 * swapMegabytes} ]; then
+    echo 'unchanged: no swap, for want of room on the disk that holds /var'
+  else
+    # Whole or not at all: an interrupted run leaves nothing that is taken for swap.
+    rm -f "$file"
+    (umask 077 && dd if=/dev/zero of="$file" bs=1M count=${swapMegabytes} 2>/dev/null)
+    mkswap --quiet "$file" || mkswap "$file" >/dev/null
+    grep -q "^$file " /etc/fstab || echo "$file none swap sw 0 0" >>/etc/fstab
+    swapon "$file"
+    echo 'changed: ${swapMegabytes} MB of swap'
+  fi
+}
+`,
+  });
+}
+
+function renderTime({ host }: SystemArgs): string {
+  return renderScript({
+    host: host.name,
+    concern: "time",
+    body: `
+${isContainer}
+
+main() {
+  if is_container; then
+    echo 'unchanged: the clock is that of the machine around this container'
+    return
+  fi
+  for service in chrony ntpsec ntp systemd-timesyncd; do
+    if systemctl is-active --quiet "$service"; then
+      echo "unchanged: time by $service"
+      return
+    fi
+  done
+  systemctl enable --quiet --now systemd-timesyncd
+  echo 'changed: time by systemd-timesyncd'
+}
+`,
+  });
+}
+
+/** A host updates itself in a window of its own, and restarts half an hour later if an update wants it. */
+function renderUpgrades({ host, updateMinutes }: SystemArgs): string {
+  const update = clock(updateMinutes);
+  return renderScript({
+    host: host.name,
+    concern: "upgrades",
+    body: `
+${place}
+
+main() {
+  place /etc/apt/apt.conf.d/60berth <<'END'
+// Managed by berth.
+APT::Periodic::Update-Package-Lists "1";
+APT::Periodic::Unattended-Upgrade "1";
+APT::Periodic::AutocleanInterval "7";
+Unattended-Upgrade::Automatic-Reboot "true";
+Unattended-Upgrade::Automatic-Reboot-WithUsers "true";
+Unattended-Upgrade::Automatic-Reboot-Time "${clock(updateMinutes + 30)}";
+Unattended-Upgrade::Remove-Unused-Kernel-Packages "true";
+END
+  place /etc/systemd/system/apt-daily-upgrade.timer.d/berth.conf <<'END'
+# Managed by berth: no two hosts at once.
+[Timer]
+OnCalendar=
+OnCalendar=*-*-* ${update} UTC
+RandomizedDelaySec=0
+Persistent=false
+END
+  if [ "$placed" = changed ]; then
+    systemctl daemon-reload
+    systemctl restart apt-daily-upgrade.timer
+  fi
+  # The restart is planned in local time.
+  if [ "$(readlink -f /etc/localtime)" != /usr/share/zoneinfo/Etc/UTC ] && [ "$(date +%z)" != +0000 ]; then
+    ln -sfn /usr/share/zoneinfo/Etc/UTC /etc/localtime
+    echo 'changed: time zone is UTC'
+  fi
+  systemctl enable --quiet unattended-upgrades.service apt-daily.timer apt-daily-upgrade.timer
+}
+`,
+  });
+}
+
+/** Minutes after 01:00 as `HH:MM`. */
+function clock(minutes: number): string {
+  const all = (60 + minutes) % (24 * 60);
+  return [Math.floor(all / 60), all % 60].map((part) => String(part).padStart(2, "0")).join(":");
+}
+
+function renderFail2ban({ host, trusted }: SystemArgs): string {
+  return renderScript({
+    host: host.name,
+    concern: "fail2ban",
+    body: `
+${place}
+
+main() {
+  place /etc/fail2ban/jail.d/berth.local <<'END'
+# Managed by berth.
+[DEFAULT]
+ignoreip = ${["127.0.0.1/8", "::1", ...trusted].join(" ")}
+banaction = nftables-multiport
+banaction_allports = nftables-allports
+[sshd]
+enabled = true
+backend = systemd
+maxretry = 5
+findtime = 10m
+bantime = 1h
+END
+  systemctl enable --quiet fail2ban
+  if [ "$placed" = changed ] || ! systemctl is-active --quiet fail2ban; then
+    systemctl restart fail2ban
+    echo 'changed: fail2ban started'
+  fi
+}
+`,
+  });
+}
+
+/** What an intruder would have to touch. */
+const watched: readonly (readonly [path: string, access: string, key: string])[] = [
+  ["/etc/passwd", "wa", "identity"],
+  ["/etc/group", "wa", "identity"],
+  ["/etc/shadow", "wa", "identity"],
+  ["/etc/sudoers", "wa", "rights"],
+  ["/etc/sudoers.d", "wa", "rights"],
+  ["/etc/ssh", "wa", "access"],
+  ["/root/.ssh", "wa", "access"],
+  ["/etc/berth", "wa", "firewall"],
+  ["/etc/docker", "wa", "docker"],
+  ["/usr/bin/docker", "x", "docker"],
+  ["/etc/systemd/system", "wa", "services"],
+  ["/etc/cron.d", "wa", "services"],
+  ["/etc/sysctl.d", "wa", "kernel"],
+  ["/etc/audit", "wa", "audit"],
+];
+
+function renderAudit({ host }: SystemArgs): string {
+  return renderScript({
+    host: host.name,
+    concern: "audit",
+    body: `
+${place}
+
+${isContainer}
+
+main() {
+  mkdir -p /root/.ssh /etc/berth /etc/docker
+  chmod 700 /root/.ssh
+  place /etc/audit/rules.d/60-berth.rules <<'END'
+# Managed by berth.
+${watched.map(([path, access, key]) => `-w ${path} -p ${access} -k ${key}`).join("\n")}
+END
+  if is_container; then
+    echo 'unchanged: the audit log is that of the machine around this container'
+    return
+  fi
+  systemctl enable --quiet auditd
+  if [ "$placed" = changed ] || ! systemctl is-active --quiet auditd; then
+    systemctl is-active --quiet auditd || systemctl start auditd
+    augenrules --load >/dev/null
+    echo 'changed: audit rules loaded'
+  fi
+}
+`,
+  });
+}

@@ -1,0 +1,83 @@
+# Managed by berth: sysctl of web-1. Safe to run again at any time, also after an interruption.
+set -eu
+umask 022
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export PATH LC_ALL=C
+
+refuse() {
+  echo 'host web-1: sysctl:' "$1" >&2
+  exit 1
+}
+
+config=/etc/sysctl.d/90-berth.conf
+
+place() {
+  mkdir -p "$(dirname "$1")"
+  cat >"$1.berth"
+  if cmp -s "$1.berth" "$1"; then
+    rm "$1.berth"
+    placed=unchanged
+  else
+    mv "$1.berth" "$1"
+    placed=changed
+  fi
+  echo "$placed: $1"
+}
+
+is_container() {
+  systemd-detect-virt --quiet --container
+}
+
+main() {
+  place "$config" <<'END'
+# Managed by berth.
+fs.inotify.max_user_instances = 1024
+fs.protected_fifos = 2
+fs.protected_hardlinks = 1
+fs.protected_regular = 2
+fs.protected_symlinks = 1
+fs.suid_dumpable = 0
+kernel.dmesg_restrict = 1
+kernel.kptr_restrict = 2
+kernel.panic = 10
+kernel.randomize_va_space = 2
+kernel.sysrq = 0
+kernel.unprivileged_bpf_disabled = 1
+kernel.yama.ptrace_scope = 1
+net.core.bpf_jit_harden = 2
+net.core.somaxconn = 4096
+net.ipv4.conf.all.accept_redirects = 0
+net.ipv4.conf.all.accept_source_route = 0
+net.ipv4.conf.all.log_martians = 1
+net.ipv4.conf.all.rp_filter = 2
+net.ipv4.conf.all.secure_redirects = 0
+net.ipv4.conf.all.send_redirects = 0
+net.ipv4.conf.default.accept_redirects = 0
+net.ipv4.conf.default.accept_source_route = 0
+net.ipv4.conf.default.log_martians = 1
+net.ipv4.conf.default.send_redirects = 0
+net.ipv4.icmp_echo_ignore_broadcasts = 1
+net.ipv4.icmp_ignore_bogus_error_responses = 1
+net.ipv4.tcp_syncookies = 1
+net.ipv6.conf.all.accept_redirects = 0
+net.ipv6.conf.all.accept_source_route = 0
+net.ipv6.conf.default.accept_redirects = 0
+net.ipv6.conf.default.accept_source_route = 0
+vm.overcommit_memory = 1
+vm.swappiness = 10
+END
+  only=.
+  if is_container; then only='^net\.ipv'; fi
+  differing=
+  while read -r key _ value; do
+    if live=$(sysctl -n "$key" 2>/dev/null) && [ "$live" != "$value" ]; then
+      sysctl --quiet --write "$key=$value"
+      differing="$differing $key"
+    fi
+  done <<END
+$(grep -v '^#' "$config" | grep "$only")
+END
+  if [ -z "$differing" ]; then echo 'unchanged: kernel settings'; else echo "changed:$differing"; fi
+}
+
+main </dev/null
