@@ -40,16 +40,21 @@ export class StoreSwarm {
   /** Images by key: tags that this machine's daemon has. */
   static async start(images: Readonly<Record<string, string>>): Promise<StoreSwarm> {
     const swarm = await startSwarm();
-    for (const tag of new Set(Object.values(images))) {
-      await finished(swarm.api, await swarm.api.loadImage(await new Docker().getImage(tag).get()));
+    try {
+      for (const tag of new Set(Object.values(images))) {
+        await finished(swarm.api, await swarm.api.loadImage(await new Docker().getImage(tag).get()));
+      }
+      const network = await swarm.api.createNetwork({
+        Name: "data",
+        Driver: "overlay",
+        Internal: true,
+        Attachable: true,
+      });
+      return new StoreSwarm(swarm, network.id, images);
+    } catch (error) {
+      await swarm.stop();
+      throw error;
     }
-    const network = await swarm.api.createNetwork({
-      Name: "data",
-      Driver: "overlay",
-      Internal: true,
-      Attachable: true,
-    });
-    return new StoreSwarm(swarm, network.id, images);
   }
 
   async stop(): Promise<void> {
