@@ -15,7 +15,9 @@ const all: Image[] = [
   ...[...images.published, ...others].map((each) => each.image),
 ];
 const named = (repository: string, version: string) => {
-  const found = images.published.find((each) => each.repository === repository && each.version === version);
+  const found = [...images.published, ...others].find(
+    (each) => each.repository === repository && each.version === version,
+  );
   assert.ok(found && found.image.kind === "built", `${repository}:${version}`);
   return found.image;
 };
