@@ -11,6 +11,7 @@ import { configFileArgs, labNamed, type Lab } from "../../../lab/settings.ts";
 import { pin } from "../../../lab/stack-file.ts";
 import { freePorts, readIfThere, writeFileAtomic } from "../../../lab/state.ts";
 import { prepare, type PreparedLab } from "../../../lab/up.ts";
+import { until } from "../../support/until.ts";
 import { setValue } from "../../../operations/yaml-edit.ts";
 
 const root = join(import.meta.dirname, "../../..");
@@ -119,6 +120,16 @@ export class TestLab {
     const { name, httpPort, httpsPort } = this.lab;
     const lab = labNamed(name, root, { http: httpPort, https: httpsPort }, process.env, system);
     return new TestLab(await withLock(lab.directory, () => prepare(lab, progress)));
+  }
+
+  /**
+   * Waits until visitors get this version of the API. A stopping task accepts connections for a moment (the
+   * application's lame duck of three seconds), so that none is lost before the edge has noticed.
+   */
+  async answers(version: string): Promise<void> {
+    await until(`the API answers ${version}`, 10_000, async () =>
+      (await this.get("/api/version")).body === version ? version : undefined,
+    );
   }
 
   /** PEM of the roots that sign the site's certificate. */
