@@ -44,6 +44,8 @@ export type Verdict =
 
 /** States of a task before its container starts. */
 const beforeStart = new Set(["new", "allocated", "pending", "assigned", "accepted", "preparing", "ready"]);
+/** On its way to a start. One that no host has room for is not, though it has not started either. */
+const isComing = (task: TaskView): boolean => beforeStart.has(task.state) && !task.error;
 
 export function judge(wanted: Wanted, service: ServiceView, tasks: readonly TaskView[]): Verdict {
   const state = service.updateState ?? "";
@@ -72,7 +74,7 @@ export function judge(wanted: Wanted, service: ServiceView, tasks: readonly Task
     return { kind: "converged" };
   }
   const fresh = current.filter((task) => task.spec === service.taskSpec && task.state !== "running");
-  return { kind: "waiting", progress, pulling: fresh.length > 0 && fresh.every((task) => beforeStart.has(task.state)) };
+  return { kind: "waiting", progress, pulling: fresh.length > 0 && fresh.every(isComing) };
 }
 
 function servingText(serving: readonly TaskView[], wanted: Wanted): string {
@@ -86,7 +88,7 @@ function servingText(serving: readonly TaskView[], wanted: Wanted): string {
 export function tellingTask(image: string, tasks: readonly TaskView[]): TaskView | undefined {
   const works = (task: TaskView) => task.desiredState === "running" && task.state === "running";
   return tasks
-    .filter((task) => task.image === image && !works(task) && !beforeStart.has(task.state))
+    .filter((task) => task.image === image && !works(task) && !isComing(task))
     .sort((a, b) => severity(b) - severity(a) || b.createdAt.localeCompare(a.createdAt))[0];
 }
 

@@ -111,6 +111,16 @@ describe("the verdict on a rollout", () => {
     assert.deepEqual(verdict, { kind: "failed", reason: `runs ${old} instead of the pinned image` });
   });
 
+  it("does not wait as for an image when no host has room for a task", () => {
+    const coming = (error?: string) => task({ slot: 2, state: "pending", error });
+    const isPulling = (other: TaskView) => {
+      const verdict = judge(wanted, service({ updateState: "updating" }), [task(), other]);
+      return verdict.kind === "waiting" && verdict.pulling;
+    };
+    assert.deepEqual([isPulling(coming()), isPulling(coming("no suitable node"))], [true, false]);
+    assert.equal(tellingTask(good, [task(), coming("no suitable node")])?.error, "no suitable node");
+  });
+
   it("fails when swarm paused the rollout", () => {
     const verdict = judge(wanted, service({ updateState: "paused", updateMessage: "update paused" }), [task()]);
     assert.deepEqual(verdict, { kind: "failed", reason: "swarm stopped the rollout (update paused)" });
