@@ -9,7 +9,7 @@ import type { LabSystem } from "./systems.ts";
 /** What only this machine knows and the stack file of a lab needs. */
 export interface StackFacts {
   readonly lab: Pick<Lab, "name" | "stack" | "domain">;
-  readonly system: Pick<LabSystem, "name" | "images" | "supplied" | "volumes" | "config">;
+  readonly system: Pick<LabSystem, "name" | "images" | "supplied" | "reserving" | "volumes" | "config">;
   readonly hosts: readonly LabHost[];
   readonly images: PushResult;
   readonly ca: string;
@@ -39,7 +39,7 @@ ${Object.entries(system.images)
   .map(([key, name]) => `    ${key}: ${pin(name, facts.images.digests[name] ?? "")}\n`)
   .join("")}`;
   // The last host is the one that is no manager of the smallest fleets.
-  return [...owned(facts), ...placement(facts, facts.hosts.at(-1))].reduce(
+  return [...owned(facts), ...placement(facts, facts.hosts.at(-1)), ...room(system)].reduce(
     (text, [path, value]) => setValue(text, path, value),
     head,
   );
@@ -75,6 +75,12 @@ type Assignment = [path: string[], value: unknown];
 
 export function pin(name: string, digest: string): string {
   return `${registryAddress}/${name}@${digest}`;
+}
+
+/** All hosts of a lab share one machine, which need not have the room that production sets aside. */
+function room({ reserving }: StackFacts["system"]): Assignment[] {
+  const little = { reserveCpus: 0.01, reserveMemory: "4 MB" };
+  return reserving.map((name) => [["config", "berth:services", name, "resources"], little]);
 }
 
 /** One host keeps all volumes: tasks that share one cannot be apart. */

@@ -15,6 +15,8 @@ export interface LabSystem {
   readonly images: Readonly<Record<string, string>>;
   /** Secrets that an operator would supply. */
   readonly supplied: readonly string[];
+  /** Services and stores for which the scheduler sets room aside. */
+  readonly reserving: readonly string[];
   /** What keeps data on a host. */
   readonly volumes: readonly string[];
   /** As many as its production has. */
@@ -75,6 +77,9 @@ export function describeSystem(system: System): Omit<LabSystem, "hosts" | "confi
     applications,
     images: Object.fromEntries([[system.edge.image, edge], ...stores, ...services]),
     supplied: Object.entries(system.secrets).flatMap(([name, { kind }]) => (kind === "supplied" ? [name] : [])),
+    reserving: Object.entries({ ...system.services, ...system.data }).flatMap(([name, spec]) =>
+      "resources" in spec && (spec.resources.reserveCpus ?? spec.resources.reserveMemory) !== undefined ? [name] : [],
+    ),
     volumes: [
       ...Object.entries(system.data).flatMap(([name, { kind }]) => (kind === "managed" ? [] : [name])),
       ...Object.values(system.services).flatMap((service) =>

@@ -50,41 +50,43 @@ describe("systems in one lab", function () {
     });
   }
 
-  it("keep a visitor of cap-demo on one task by his cookie, and spread the others", async () => {
-    const lab = named("cap-demo");
-    const host = `cp.${lab.lab.domain}`;
-    const first = await lab.get("/version", host);
-    const cookie = (first.headers["set-cookie"] ?? []).map((text) => text.split(";")[0]).join("; ");
-    const tasks = async (headers: Record<string, string>): Promise<Set<unknown>> => {
-      const answers = [];
-      for (let asked = 0; asked < 9; asked++) answers.push(await lab.get("/version", host, headers));
-      return new Set(answers.map(({ headers }) => headers["x-task"]));
-    };
-    assert.deepEqual([...(await tasks({ Cookie: cookie }))], [first.headers["x-task"]]);
-    assert.ok((await tasks({})).size > 1);
-  });
+  describe("side by side", () => {
+    it("keep a visitor of cap-demo on one task by his cookie, and spread the others", async () => {
+      const lab = named("cap-demo");
+      const host = `cp.${lab.lab.domain}`;
+      const first = await lab.get("/version", host);
+      const cookie = (first.headers["set-cookie"] ?? []).map((text) => text.split(";")[0]).join("; ");
+      const tasks = async (headers: Record<string, string>): Promise<Set<unknown>> => {
+        const answers = [];
+        for (let asked = 0; asked < 9; asked++) answers.push(await lab.get("/version", host, headers));
+        return new Set(answers.map(({ headers }) => headers["x-task"]));
+      };
+      assert.deepEqual([...(await tasks({ Cookie: cookie }))], [first.headers["x-task"]]);
+      assert.ok((await tasks({})).size > 1);
+    });
 
-  it("refuse what is above a limit with 429 and Retry-After", async () => {
-    const lab = named("fitness-crm");
-    const answers = await Promise.all(Array.from({ length: 12 }, () => lab.get("/api/auth/version")));
-    const refused = answers.filter(({ status }) => status === 429);
-    assert.ok(refused.length > 0, answers.map(({ status }) => status).join(", "));
-    assert.ok(refused.every(({ headers }) => headers["retry-after"] !== undefined));
-  });
+    it("refuse what is above a limit with 429 and Retry-After", async () => {
+      const lab = named("fitness-crm");
+      const answers = await Promise.all(Array.from({ length: 12 }, () => lab.get("/api/auth/version")));
+      const refused = answers.filter(({ status }) => status === 429);
+      assert.ok(refused.length > 0, answers.map(({ status }) => status).join(", "));
+      assert.ok(refused.every(({ headers }) => headers["retry-after"] !== undefined));
+    });
 
-  it("do not disturb each other: one is destroyed and leaves nothing, the other is as it was", async () => {
-    const [gone, kept] = [named("cap-demo"), named("fitness-crm")];
-    const { code, stdout, stderr } = await gone.pulumi("destroy", "--yes", "--skip-preview");
-    assert.equal(code, 0, stdout + stderr);
-    for (const kind of ["service", "network", "volume", "secret", "config"]) {
-      const left = await gone.run("docker", "exec", `berth-${gone.lab.name}-host1`, "docker", kind, "ls");
-      assert.equal(left.code, 0, left.stderr);
-      assert.doesNotMatch(left.stdout, /cap-demo/, kind);
-      assert.match(left.stdout, kind === "secret" || kind === "config" ? /ID/ : /fitness-crm/, kind);
-    }
-    assert.equal((await kept.get("/version")).status, 200);
-    const preview = await kept.pulumi("refresh", "--preview-only", "--expect-no-changes");
-    assert.equal(preview.code, 0, preview.stdout + preview.stderr);
+    it("do not disturb each other: one is destroyed and leaves nothing, the other is as it was", async () => {
+      const [gone, kept] = [named("cap-demo"), named("fitness-crm")];
+      const { code, stdout, stderr } = await gone.pulumi("destroy", "--yes", "--skip-preview");
+      assert.equal(code, 0, stdout + stderr);
+      for (const kind of ["service", "network", "volume", "secret", "config"]) {
+        const left = await gone.run("docker", "exec", `berth-${gone.lab.name}-host1`, "docker", kind, "ls");
+        assert.equal(left.code, 0, left.stderr);
+        assert.doesNotMatch(left.stdout, /cap-demo/, kind);
+        assert.match(left.stdout, kind === "secret" || kind === "config" ? /ID/ : /fitness-crm/, kind);
+      }
+      assert.equal((await kept.get("/version")).status, 200);
+      const preview = await kept.pulumi("refresh", "--preview-only", "--expect-no-changes");
+      assert.equal(preview.code, 0, preview.stdout + preview.stderr);
+    });
   });
 });
 

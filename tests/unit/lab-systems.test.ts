@@ -66,6 +66,8 @@ describe("systems in the lab", () => {
     assert.match(text, /^# Written by `npm run lab -- --system cap-demo`: stack `local-cap-demo`/);
     const { config } = parse(text) as { config: Record<string, unknown> };
     assert.deepEqual([config["berth:system"], config["berth:domain"]], ["cap-demo", "cap-demo.test"]);
+    const little = { resources: { reserveCpus: 0.01, reserveMemory: "4 MB" } };
+    assert.deepEqual(config["berth:services"], { "app-cp": little, "app-ap": little });
     assert.deepEqual(Object.keys(config["berth:images"] as object).sort(), Object.keys(system.images).sort());
   });
 });
