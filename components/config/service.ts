@@ -88,11 +88,11 @@ export const service = z.discriminatedUnion("kind", [
     kind: z.literal("web").describe("Answers HTTP on a port; the edge can route to it"),
     port: port.describe("Port the application listens on"),
     balance: z
-      .enum(["least-connections", "round-robin", "cookie", "address"])
+      .enum(["least-connections", "round-robin", "cookie"])
       .default("least-connections")
       .describe(
-        "How the edge chooses a task: `cookie` and `address` keep a visitor on one task while it is there, " +
-          "by a cookie of the edge or by the client address",
+        "How the edge chooses a task: `cookie` is by connections as well, and then keeps a visitor on the task while it " +
+          "is there",
       ),
     ...runningFields,
   }),
