@@ -35,6 +35,13 @@ for (const system of systemNames) {
         golden(`plans/${system}-${environment}.txt`, renderPlan(plan));
       });
 
+      if (environment === "production") {
+        it("would serve its routes as they were reviewed", () => {
+          const files = String(plan.get("edge-vm-1-sites").inputs["stdin"]);
+          golden(`edge/sites/${system}.conf`, files.split(`==> sites/${system}.conf <==\n`)[1] ?? "");
+        });
+      }
+
       it("runs every service from its pin, digest included", async () => {
         const { edge, ...rest } = (await filledIn(file))["berth:images"] as Record<string, string>;
         assert.equal(typeof edge, "string");
