@@ -170,6 +170,21 @@ describe("stores, as their components ask a swarm for them", function () {
     });
   });
 
+  describe("postgres that cannot be what the system says", () => {
+    it("is not healthy, and its log says why", async () => {
+      const spec = store<"postgres">({
+        kind: "postgres",
+        image: "postgres",
+        ...data,
+        roles: { app: { passwordSecret: "APP" } },
+        databases: { orders: { owner: "app", extensions: ["postgis"] } },
+      });
+      const said = await swarm.refuse("short", spec, { APP: "never-shown" });
+      assert.match(said, /extension "postgis" is not available/);
+      assert.doesNotMatch(said, /never-shown/);
+    });
+  });
+
   describe("postgres with TLS", () => {
     let postgres: RunningStore;
     let directory: string;

@@ -40,16 +40,21 @@ export class StoreSwarm {
   /** Images by key: tags that this machine's daemon has. */
   static async start(images: Readonly<Record<string, string>>): Promise<StoreSwarm> {
     const swarm = await startSwarm();
-    for (const tag of new Set(Object.values(images))) {
-      await finished(swarm.api, await swarm.api.loadImage(await new Docker().getImage(tag).get()));
+    try {
+      for (const tag of new Set(Object.values(images))) {
+        await finished(swarm.api, await swarm.api.loadImage(await new Docker().getImage(tag).get()));
+      }
+      const network = await swarm.api.createNetwork({
+        Name: "data",
+        Driver: "overlay",
+        Internal: true,
+        Attachable: true,
+      });
+      return new StoreSwarm(swarm, network.id, images);
+    } catch (error) {
+      await swarm.stop();
+      throw error;
     }
-    const network = await swarm.api.createNetwork({
-      Name: "data",
-      Driver: "overlay",
-      Internal: true,
-      Attachable: true,
-    });
-    return new StoreSwarm(swarm, network.id, images);
   }
 
   async stop(): Promise<void> {
@@ -90,6 +95,20 @@ export class StoreSwarm {
     };
   }
 
+  /** Starts a store that cannot become what it should, and answers with its log as soon as that says so. */
+  async refuse(name: string, spec: HostedStore, passwords: Readonly<Record<string, string>>): Promise<string> {
+    const [service = name] = await this.#apply(name, spec, passwords, false);
+    const said = await until(`${name} says what is wrong`, 60_000, async () => {
+      const log = await this.#logs(service);
+      return /could not be prepared/.test(log) ? log : undefined;
+    });
+    const filters = { label: [`com.docker.swarm.service.name=${service}`], health: ["healthy"] };
+    const healthy = await this.#swarm.api.listContainers({ filters });
+    if (healthy.length > 0) throw new Error(`${name} became healthy in spite of:\n${said}`);
+    await this.#swarm.api.getService(service).remove();
+    return said;
+  }
+
   /** Runs a client beside the stores, on their network. */
   async client(image: string): Promise<(argv: readonly string[]) => Promise<string>> {
     const container = await this.#swarm.api.createContainer({
@@ -102,7 +121,12 @@ export class StoreSwarm {
   }
 
   /** Creates or updates what the component registers, and waits until it is healthy. */
-  async #apply(name: string, spec: HostedStore, passwords: Readonly<Record<string, string>>): Promise<string[]> {
+  async #apply(
+    name: string,
+    spec: HostedStore,
+    passwords: Readonly<Record<string, string>>,
+    wait = true,
+  ): Promise<string[]> {
     const { api } = this.#swarm;
     const secrets = new Map<string, { id: string; name: string }>();
     const keep = async (id: string, data: string): Promise<void> => {
@@ -133,7 +157,7 @@ export class StoreSwarm {
         known && (await api.listContainers({ filters: { label: [`com.docker.swarm.service.name=${service}`] } }))[0];
       if (known) await api.getService(known.ID).update({ ...wanted, version: known.Version?.Index });
       else await api.createService(wanted as never);
-      await this.#healthy(service, before?.Id);
+      if (wait) await this.#healthy(service, before?.Id);
     }
     return services.map(({ inputs }) => String(inputs["name"]));
   }
