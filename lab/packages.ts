@@ -1,10 +1,11 @@
 import { isInstalled, run } from "./run.ts";
 
-/** Programs the lab runs on this machine, with the Debian packages that bring them. */
+/** Programs that the lab and the tests run on this machine, with the Debian packages that bring them. */
 const packages = {
   dockerd: ["docker.io", "iptables"],
   mmdebstrap: ["mmdebstrap", "debian-archive-keyring"],
   openssl: ["openssl"],
+  shellcheck: ["shellcheck"],
   ssh: ["openssh-client"],
 } as const;
 

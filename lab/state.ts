@@ -1,6 +1,6 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import { access, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
+import { createServer, type Server } from "node:net";
 import { dirname } from "node:path";
 
 /** The file's text, or undefined when there is no such file. */
@@ -60,35 +60,61 @@ export async function keptPorts(path: string): Promise<Readonly<Record<string, n
   return JSON.parse((await readIfThere(path)) ?? "{}") as Record<string, number>;
 }
 
-/** Different free ports on 127.0.0.1: all are held at once while they are looked for. */
+/**
+ * Different free ports on 127.0.0.1, all held at once while they are looked for.
+ *
+ * Below the range from which Linux and Docker hand out ports of their own accord (32768 and up): between the look and
+ * the use nobody takes one but on purpose.
+ */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, () => listen(0)));
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
+  const servers: Server[] = [];
+  try {
+    while (servers.length < count) {
+      const server = await listenIfFree(randomInt(20_000, 30_000));
+      if (server) servers.push(server);
+    }
+    return servers.map((server) => (server.address() as { port: number }).port);
+  } finally {
+    await Promise.all(servers.map(close));
+  }
 }
 
 /** Whether something listens on 127.0.0.1 there, on this address or on all of them. */
 export async function isPortTaken(port: number): Promise<boolean> {
   try {
-    const server = await listen(port);
-    await new Promise((resolve) => server.close(resolve));
+    const server = await listenIfFree(port);
+    if (!server) return true;
+    await close(server);
     return false;
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    if (code === "EADDRINUSE") return true;
     // Below 1024 only root may listen; the Docker daemon, which will, is root.
     if (code === "EACCES") return false;
     throw error;
   }
 }
 
-function listen(port: number) {
-  return new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
+async function listenIfFree(port: number) {
+  return listen(port).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === "EADDRINUSE") return undefined;
+    throw error;
+  });
+}
+
+function listen(port: number): Promise<Server> {
+  return new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", reject);
     server.listen({ port, host: "127.0.0.1", exclusive: true }, () => {
       resolve(server);
+    });
+  });
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => {
+      resolve();
     });
   });
 }

@@ -82,16 +82,17 @@ function servingText(serving: readonly TaskView[], wanted: Wanted): string {
     : `${serving.length}/${wanted.replicas} tasks serve ${images.join(", ")}`;
 }
 
-/** The task that says most about a failed rollout of this image: the latest of those that ended worst. */
+/** The task that says most about a failed rollout of this image: the latest of those that ended or are worst. */
 export function tellingTask(image: string, tasks: readonly TaskView[]): TaskView | undefined {
+  const works = (task: TaskView) => task.desiredState === "running" && task.state === "running";
   return tasks
-    .filter((task) => task.image === image && task.desiredState !== "running" && !beforeStart.has(task.state))
+    .filter((task) => task.image === image && !works(task) && !beforeStart.has(task.state))
     .sort((a, b) => severity(b) - severity(a) || b.createdAt.localeCompare(a.createdAt))[0];
 }
 
 function severity(task: TaskView): number {
   if (task.error !== undefined || (task.exitCode ?? 0) !== 0) return 2;
   // An application that drains when it is found unhealthy ends well: exit code 0 is no sign of health.
-  // What swarm stopped on its way back says least.
-  return task.state === "complete" ? 1 : 0;
+  // One that is starting for so long is not healthy. What swarm stopped on its way back says least.
+  return task.state === "complete" || task.state === "starting" ? 1 : 0;
 }

@@ -111,7 +111,8 @@ async function explain(api: Docker, wanted: Wanted & { name: string }, tasks: re
   const task = tellingTask(wanted.image, tasks);
   if (task) {
     const exit = task.exitCode === undefined ? "" : `, exit code ${task.exitCode}`;
-    lines.push(`  task ${wanted.name}.${task.slot}: ${task.state}${exit}${task.error ? `: ${task.error}` : ""}`);
+    const state = task.state === "starting" ? "starting, not healthy yet" : task.state;
+    lines.push(`  task ${wanted.name}.${task.slot}: ${state}${exit}${task.error ? `: ${task.error}` : ""}`);
     const log = await lastLogLines(api, task.id);
     lines.push(
       ...(log.length > 0 ? ["  its last log lines:", ...log.map((line) => `    ${line}`)] : ["  it logged nothing"]),

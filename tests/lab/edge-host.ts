@@ -3,7 +3,6 @@ import { randomBytes } from "node:crypto";
 import { chmod, copyFile, mkdir, mkdtemp, readFile, readlink, rm, writeFile } from "node:fs/promises";
 import { request as plainRequest, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import { request } from "node:https";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -15,6 +14,7 @@ import type { Duration } from "../../components/shared/duration.ts";
 import { ensureImages } from "../../lab/build.ts";
 import { labImages } from "../../lab/images.ts";
 import { labNamed } from "../../lab/settings.ts";
+import { freePorts } from "../../lab/state.ts";
 
 const repository = join(import.meta.dirname, "../..");
 
@@ -61,7 +61,7 @@ export class TestEdge {
     const { edge, application } = await ensureEdgeImages(this.name);
     this.image = edge;
     this.application = application;
-    [this.httpPort, this.httpsPort] = await freePorts();
+    [this.httpPort = 0, this.httpsPort = 0] = await freePorts(2);
     this.root = await mkdtemp(join(tmpdir(), `${this.name}-`));
     await chmod(this.root, 0o755);
     await mkdir(join(this.root, "bin"));
@@ -282,20 +282,4 @@ function read(response: IncomingMessage, done: (answer: Answer) => void): void {
     const raw = Buffer.concat(chunks);
     done({ status: response.statusCode ?? 0, headers: response.headers, body: raw.toString(), raw });
   });
-}
-
-async function freePorts(): Promise<[number, number]> {
-  const servers = [createServer(), createServer()];
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve) => {
-          server.listen(0, "127.0.0.1", () => {
-            resolve((server.address() as AddressInfo).port);
-          });
-        }),
-    ),
-  );
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports as [number, number];
 }

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { ensurePrograms } from "../../lab/packages.ts";
 
 /*
  * Every check there is, quick ones first, with one count at the end: what `npm test` and CI run.
@@ -137,6 +138,9 @@ if (import.meta.main) {
     // Ctrl-C reaches the suite under way through the terminal; it is given time to clean up, the rest is left out.
     process.on("SIGINT", () => {
       stop.abort();
+    });
+    await ensurePrograms(["shellcheck"], (step) => {
+      process.stdout.write(`${step}\n`);
     });
     const root = join(import.meta.dirname, "../..");
     const options = { root, evenAfterFailures: values.all === true, output: "inherit", signal: stop.signal } as const;

@@ -143,6 +143,11 @@ describe("the task that explains a failure", () => {
     assert.equal(tellingTask(good, tasks)?.id, "drained");
   });
 
+  it("is one that never gets healthy when the time is up before swarm gives it up", () => {
+    const tasks = [task({ id: "starting", state: "starting" }), task({ id: "running" }), task({ state: "preparing" })];
+    assert.equal(tellingTask(good, tasks)?.id, "starting");
+  });
+
   it("is none when none ended", () => {
     assert.equal(tellingTask(good, [task(), ended({ state: "pending" })]), undefined);
   });

@@ -11,6 +11,7 @@ import { configFileArgs, labNamed, type Lab } from "../../../lab/settings.ts";
 import { pin } from "../../../lab/stack-file.ts";
 import { freePorts, readIfThere, writeFileAtomic } from "../../../lab/state.ts";
 import { prepare, type PreparedLab } from "../../../lab/up.ts";
+import { until } from "../../support/until.ts";
 import { setValue } from "../../../operations/yaml-edit.ts";
 
 const root = join(import.meta.dirname, "../../..");
@@ -112,6 +113,16 @@ export class TestLab {
     const ca = await this.acmeRoots();
     const headers = { Host: this.lab.domain };
     return await get(`https://127.0.0.1:${this.lab.httpsPort}${path}`, { ca, headers, servername: this.lab.domain });
+  }
+
+  /**
+   * Waits until visitors get this version of the API. A stopping task accepts connections for a moment (the
+   * application's lame duck of three seconds), so that none is lost before the edge has noticed.
+   */
+  async answers(version: string): Promise<void> {
+    await until(`the API answers ${version}`, 10_000, async () =>
+      (await this.get("/api/version")).body === version ? version : undefined,
+    );
   }
 
   /** PEM of the roots that sign the site's certificate. */
