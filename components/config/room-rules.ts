@@ -18,7 +18,8 @@ interface Load {
 }
 
 export function roomRules(stack: StackParts, system: SystemParts): Finding[] {
-  const hosts = stack.hosts ?? [];
+  // A drained host runs nothing.
+  const hosts = (stack.hosts ?? []).filter(({ state }) => state !== "drain");
   const loads = loadsOf(stack, system);
   return [
     ...exceeded(hosts, loads, memory),

@@ -32,6 +32,15 @@ export const rollout = z.strictObject({
     .describe("How long a new task is watched after it became healthy; a failure within it rolls back"),
 });
 
+/** What Docker takes as a config: older engines half of what newer ones do. */
+const maxFileBytes = 500 * 1024;
+const fileText = z
+  .string()
+  .min(1)
+  .refine((text) => Buffer.byteLength(text) <= maxFileBytes, {
+    error: "is larger than 500 KB, which is all that Docker takes; put it into the image or on a volume",
+  });
+
 const serviceFields = {
   image: imageKey,
   command: z.array(z.string()).optional().describe("Replaces the image's command, as an argument list"),
@@ -74,7 +83,7 @@ const runningFields = {
     .default({})
     .describe("Writable directories in memory besides /tmp, by path, with their sizes; they count as memory"),
   files: z
-    .record(absolutePath, z.string().min(1))
+    .record(absolutePath, fileText)
     .default({})
     .describe("Configuration files by path, as text, readable by everyone in the container; `${domain}` is replaced"),
   capabilities: z
@@ -88,11 +97,11 @@ export const service = z.discriminatedUnion("kind", [
     kind: z.literal("web").describe("Answers HTTP on a port; the edge can route to it"),
     port: port.describe("Port the application listens on"),
     balance: z
-      .enum(["least-connections", "round-robin", "cookie", "address"])
+      .enum(["least-connections", "round-robin", "cookie"])
       .default("least-connections")
       .describe(
-        "How the edge chooses a task: `cookie` and `address` keep a visitor on one task while it is there, " +
-          "by a cookie of the edge or by the client address",
+        "How the edge chooses a task: `cookie` is by connections as well, and then keeps a visitor on the task while it " +
+          "is there",
       ),
     ...runningFields,
   }),

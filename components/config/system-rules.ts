@@ -71,6 +71,7 @@ function serviceRules(path: Path, name: string, service: ServiceParts, names: Na
     ...variableRules(path, service),
     ...healthRules([...path, "health"], service),
     ...volumeRules([...path, "volumes"], service, names),
+    ...mountRules(path, service),
   ];
 }
 
@@ -98,6 +99,25 @@ function volumeRules(path: Path, service: ServiceParts, names: Names): Finding[]
   const message = "has the name of a store's own volume; rename it, or both write into one directory";
   return volumes.flatMap((volume) => (names.data.includes(volume) ? [{ path: [...path, volume], message }] : []));
 }
+
+/** Docker refuses a container in which two things are mounted at one path. */
+function mountRules(path: Path, service: ServiceParts): Finding[] {
+  if (service.kind === "job") return [];
+  const { volumes = {}, tmpfs = {}, files = {}, readOnly = true } = service;
+  const mounts = [
+    ...(readOnly ? [{ place: ["tmpfs", "/tmp"], target: "/tmp" }] : []),
+    ...Object.entries(volumes).map(([volume, target]) => ({ place: ["volumes", volume], target })),
+    ...Object.keys(tmpfs).map((target) => ({ place: ["tmpfs", target], target })),
+    ...Object.keys(files).map((target) => ({ place: ["files", target], target })),
+  ];
+  const cure = "keep one volume, tmpfs or file at a path; a read-only service has a tmpfs at /tmp already";
+  return mounts.flatMap(({ place, target }, index) => {
+    const again = mounts.findIndex((other) => sameDirectory(other.target, target)) < index;
+    return again ? [{ path: [...path, ...place], message: `is mounted twice, got ${show(target)}; ${cure}` }] : [];
+  });
+}
+
+const sameDirectory = (a: string, b: string): boolean => a.replace(/\/+$/, "") === b.replace(/\/+$/, "");
 
 function dependencyRules(path: Path, name: string, service: ServiceParts, names: Names): Finding[] {
   const known = [...names.services, ...names.data].filter((other) => other !== name);

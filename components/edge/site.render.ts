@@ -49,7 +49,7 @@ export function certificateNames(sites: readonly Site[]): string[] {
 }
 
 function upstream({ name, port, balance }: Upstream): string[] {
-  const tasks = block(`upstream ${name}`, [
+  return block(`upstream ${name}`, [
     `zone ${name} 256k;`,
     ...balancing(name, balance),
     // The address of every running task, asked anew each second. Which of them are well is the swarm's to say, by its
@@ -60,36 +60,18 @@ function upstream({ name, port, balance }: Upstream): string[] {
     // their closing would be lost.
     "keepalive_timeout 4s;",
   ]);
-  return balance === "cookie" ? [...affinity(name), "", ...tasks] : tasks;
 }
 
-/** Consistent: when tasks come or go, only the visitors of some others move. */
 function balancing(name: string, balance: Upstream["balance"]): string[] {
   const directives: Record<Upstream["balance"], string[]> = {
     "least-connections": ["least_conn;"],
     // What nginx does when it is told nothing.
     "round-robin": [],
-    address: ["hash $remote_addr consistent;"],
-    cookie: [`hash $${variable("visitor", name)} consistent;`],
+    // Its value is a digest of a task's address, so every edge host means the same by it. A hash over visitors would not
+    // do: nginx hashes names, and all tasks have one.
+    cookie: ["least_conn;", `sticky cookie berth_${name} path=/ secure httponly samesite=lax;`],
   };
   return directives[balance];
-}
-
-/** A visitor without the cookie of an upstream is known by his first request's id, which becomes the cookie. */
-function affinity(name: string): string[] {
-  const cookie = `$cookie_${variable("task", name)}`;
-  return [
-    ...block(`map ${cookie} $${variable("visitor", name)}`, ['"" $request_id;', `default ${cookie};`]),
-    ...block(`map ${cookie} $${variable("set", name)}`, [
-      `"" "${variable("task", name)}=$request_id; Path=/; Secure; HttpOnly; SameSite=Lax";`,
-      'default "";',
-    ]),
-  ];
-}
-
-/** Names of nginx's variables, and of cookies it can look at, have no hyphens. */
-function variable(use: string, name: string): string {
-  return `berth_${use}_${name.replaceAll("-", "_")}`;
 }
 
 function toHttps({ system, sites, peers }: SitesInput): string[] {
@@ -131,7 +113,6 @@ function askPeers(group: string): string[] {
 }
 
 function server(site: Site, input: SitesInput): string[] {
-  const cookies = site.routes.some((route) => target(input, route.service).balance === "cookie");
   return block("server", [
     "include listen/https.conf;",
     `server_name ${site.host};`,
@@ -139,9 +120,7 @@ function server(site: Site, input: SitesInput): string[] {
     `ssl_certificate_key certificates/${input.system}/privkey.pem;`,
     ...realAddress(input.trustedProxies),
     "",
-    // Set by the routes that keep a visitor on one task; an empty header is not sent.
-    ...(cookies ? ['set $berth_cookie "";'] : []),
-    ...responseHeaders(site.headers, cookies),
+    ...responseHeaders(site.headers),
     ...proxyHeaders(false),
     ...site.routes.flatMap((route) => ["", ...locations(route, input)]),
   ]);
@@ -156,12 +135,11 @@ function realAddress(trusted: readonly string[]): string[] {
  * Sent with every answer, errors included, and once: what the application says of the same name is left out.
  * No location may have an `add_header` of its own, it would lose all of these.
  */
-function responseHeaders(headers: Readonly<Record<string, string>>, cookies: boolean): string[] {
+function responseHeaders(headers: Readonly<Record<string, string>>): string[] {
   const own: [string, string][] = Object.entries(headers).map(([name, value]) => [headerName(name), literal(value)]);
   return [
     ...[...own, ["X-Request-Id", "$request_id"]].map(([name, value]) => `add_header ${name} ${value} always;`),
     "add_header Retry-After $retry_after always;",
-    ...(cookies ? ["add_header Set-Cookie $berth_cookie always;"] : []),
     ...[...own.map(([name]) => name), "X-Request-Id"].map((name) => `proxy_hide_header ${name};`),
   ];
 }
@@ -193,7 +171,7 @@ function routeBody(route: Route, input: SitesInput): string[] {
   const timeout = time(route.timeout);
   const silence = route.websocket && milliseconds(route.timeout) < milliseconds(websocketTimeout);
   const patience = silence ? time(websocketTimeout) : timeout;
-  const { name, balance } = target(input, route.service);
+  const { name } = target(input, route.service);
   return [
     ...(route.access === "operators" ? [...input.operators.map((network) => `allow ${network};`), "deny all;"] : []),
     ...(limit && route.limit !== undefined
@@ -205,7 +183,6 @@ function routeBody(route: Route, input: SitesInput): string[] {
     `proxy_send_timeout ${patience};`,
     `proxy_read_timeout ${patience};`,
     `proxy_next_upstream_timeout ${timeout};`,
-    ...(balance === "cookie" ? [`set $berth_cookie $${variable("set", name)};`] : []),
     ...(route.websocket ? proxyHeaders(true) : []),
     // With a path, even `/`, nginx puts it in the place of the location's prefix.
     `proxy_pass http://${name}${route.stripPrefix ? "/" : ""};`,

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import { systemSchema } from "../../components/config/system.ts";
 import { golden } from "../support/golden.ts";
 import type { Recorded, Recording } from "../support/mocks.ts";
 import { renderPlan, type ServiceInputs } from "../support/plan.render.ts";
 import { program, sshKey } from "../support/program.ts";
-import { environments, filledIn, stackFileOf, systemNames } from "../support/systems.ts";
+import { environments, filledIn, stackFileOf, systemNames, systemOf } from "../support/systems.ts";
 
 function serviceInputs(recording: Recording<unknown>): ServiceInputs[] {
   return ofType(recording, "docker:index/service:Service").map(({ inputs }) => inputs as unknown as ServiceInputs);
@@ -34,6 +35,13 @@ for (const system of systemNames) {
       it("would create what was reviewed", () => {
         golden(`plans/${system}-${environment}.txt`, renderPlan(plan));
       });
+
+      if (environment === "production") {
+        it("would serve its routes as they were reviewed", () => {
+          const files = String(plan.get("edge-vm-1-sites").inputs["stdin"]);
+          golden(`edge/sites/${system}.conf`, files.split(`==> sites/${system}.conf <==\n`)[1] ?? "");
+        });
+      }
 
       it("runs every service from its pin, digest included", async () => {
         const { edge, ...rest } = (await filledIn(file))["berth:images"] as Record<string, string>;
@@ -93,6 +101,21 @@ for (const system of systemNames) {
           assert.ok(one.protect && one.retainOnDelete, one.name);
         }
         for (const one of ofType(plan, "docker:index/service:Service")) assert.ok(one.protect, one.name);
+      });
+
+      it("waits for what is depended on and for nothing else, so the rest is rolled out side by side", async () => {
+        const { services, data } = systemSchema.parse(await systemOf(system));
+        const ready = (name: string): string[] => {
+          if (services[name]?.kind === "job") return [`${name}-run`];
+          const store = data[name];
+          const pooled = store?.kind === "postgres" && store.pooler !== undefined;
+          return [`${name}-service`, ...(pooled ? [`${name}-pooler-service`] : [])];
+        };
+        for (const [name, { kind, dependsOn }] of Object.entries(services)) {
+          const component = plan.get(name, kind === "job" ? "berth:service:Job" : "berth:service:Service");
+          const waits = component.dependsOn.filter((other) => !other.startsWith("fleet-"));
+          assert.deepEqual(waits, dependsOn.flatMap(ready).toSorted(), name);
+        }
       });
 
       it("lets no two tasks write into one store's volume", () => {

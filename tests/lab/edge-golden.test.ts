@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
@@ -32,7 +32,8 @@ describe("the reviewed configurations", function () {
 
   /** A configuration directory as the host's program makes it. */
   async function compose(target: string, name: string): Promise<void> {
-    const system = name === "palmistry" ? name : "shop";
+    const text = await readFile(join(golden, `${name}.conf`), "utf8");
+    const [, system = "none"] = /the sites of ([a-z0-9-]+)\./.exec(text) ?? [];
     const files = {
       ...renderNginx({ drain: "1 hour" }),
       "generation.conf": 'map "" $configuration { default none; }\n',

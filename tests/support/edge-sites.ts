@@ -112,7 +112,7 @@ export const siteCases: Readonly<Record<string, SitesInput>> = {
     ...sites("shop", api, [{ host, routes: [{ path: "/", service: "api" }] }]),
     trustedProxies: ["192.0.2.0/24", "2001:db8::/32"],
   },
-  "visitors-kept-on-one-task": balanced({ app: "cookie", "by-address": "address", turns: "round-robin" }),
+  "visitors-kept-on-one-task": balanced({ app: "cookie", turns: "round-robin" }),
   "routes-for-operators": {
     ...sites("shop", api, [
       {

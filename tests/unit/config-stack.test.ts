@@ -440,6 +440,29 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
     ],
   ],
   [
+    "limits for which a drained host would have had room",
+    {
+      "berth:hosts": [
+        { ...host, memory: "3 GB", privateAddress: "10.0.0.1" },
+        {
+          ...host,
+          name: "vm-2",
+          address: "198.18.0.2",
+          privateAddress: "10.0.0.2",
+          role: "worker",
+          state: "drain",
+          memory: "8 GB",
+        },
+      ],
+      "berth:volumes": { postgres: "vm-1", redis: "vm-1", uploads: "vm-1" },
+    },
+    [
+      "berth:hosts: have less memory than the limits of what runs on them, got vm-1 3 GB for api 3 × 512 MB + " +
+        "frontend 256 MB + worker 512 MB + postgres 1 GB + redis 512 MB = 3.75 GB; add memory or hosts, or lower " +
+        "limits and replicas",
+    ],
+  ],
+  [
     "a task that is larger than any host",
     {
       "berth:hosts": [{ ...host, cpus: 1.5, memory: "4 GB" }],

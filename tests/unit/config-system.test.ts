@@ -191,6 +191,39 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
     ['system.services.mail.volumes.files: is not an absolute path, got "files"; start it with /'],
   ],
   [
+    "two things mounted at one path",
+    {
+      "services.mail.volumes": { files: "/data" },
+      "services.mail.tmpfs": { "/data/": "1 MB", "/tmp": "8 MB" },
+      "services.mail.files": { "/data": "text" },
+    },
+    ["files./data", "tmpfs./data/", "tmpfs./tmp"].map((place) => {
+      const [, target] = place.split(".");
+      return (
+        `system.services.mail.${place}: is mounted twice, got "${target}"; keep one volume, tmpfs or file at a path; ` +
+        "a read-only service has a tmpfs at /tmp already"
+      );
+    }),
+  ],
+  [
+    "a file that Docker would not take",
+    { "services.mail.files": { "/etc/big": "x".repeat(500 * 1024 + 1), "etc/small": "x", "/etc/empty": "" } },
+    [
+      "system.services.mail.files./etc/big: is larger than 500 KB, which is all that Docker takes; put it into the image " +
+        "or on a volume",
+      'system.services.mail.files./etc/empty: is empty, got ""; write at least one',
+      'system.services.mail.files.etc/small: is not an absolute path, got "etc/small"; start it with /',
+    ],
+  ],
+  [
+    "capabilities that nobody should keep",
+    { "services.mail.capabilities": ["SYS_ADMIN"] },
+    [
+      'system.services.mail.capabilities[0]: is not one of the choices, got "SYS_ADMIN"; write CHOWN, DAC_OVERRIDE, ' +
+        "FOWNER, NET_BIND_SERVICE, SETGID or SETUID",
+    ],
+  ],
+  [
     "Redis without memory for itself",
     { "data.queue.maxmemory": "128 MB" },
     [

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import type * as pulumi from "@pulumi/pulumi";
 import type { Edge, EdgeArgs } from "../../components/edge/edge.ts";
-import { golden } from "../support/golden.ts";
 import { promiseOf, record, type Recording } from "../support/mocks.ts";
 import { sampleConfig, sampleImages } from "../support/sample-config.ts";
 
@@ -73,7 +72,7 @@ describe("Edge", () => {
         "'palmistry.test' 'api.palmistry.test'",
     );
     assert.equal(inputs("certificate")["stdin"], certificate);
-    golden("edge/sites/palmistry.conf", String(inputs("sites")["stdin"]).split("==> sites/palmistry.conf <==\n")[1]!);
+    assert.match(String(inputs("sites")["stdin"]), /^==> sites\/palmistry\.conf <==\n# .* the sites of palmistry\./m);
   });
 
   it("changes one edge host after another", async () => {
