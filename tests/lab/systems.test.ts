@@ -27,26 +27,7 @@ describe("systems in one lab", function () {
 
   for (const name of ["cap-demo", "fitness-crm", "my-saas-chat"]) {
     describe(name, () => {
-      let lab: TestLab;
-      let system: System;
-      before(async () => {
-        lab = await bringUp(name);
-        system = await definition(name);
-      });
-
-      it("is up as pinned", async () => {
-        const { code, stdout, stderr } = await lab.berth("status");
-        assert.equal(code, 0, stdout + stderr);
-      });
-
-      it("answers at every route from the service that its definition names, with the site's headers", async () => {
-        for (const question of questions(system, lab.lab.domain)) await answersFrom(lab, system, question);
-      });
-
-      it("finds nothing to do afterwards", async () => {
-        const preview = await lab.pulumi("preview", "--expect-no-changes");
-        assert.equal(preview.code, 0, preview.stdout + preview.stderr);
-      });
+      isAsDefined(name, () => bringUp(name));
     });
   }
 
@@ -89,6 +70,41 @@ describe("systems in one lab", function () {
     });
   });
 });
+
+describe("personal-assistant on three hosts", function () {
+  this.timeout(900_000);
+  let lab: TestLab | undefined;
+  after(() => lab?.destroy());
+
+  isAsDefined("personal-assistant", async () => {
+    lab = await createLab(undefined, undefined, "personal-assistant");
+    await lab.mustUp();
+    return lab;
+  });
+});
+
+function isAsDefined(name: string, bringUp: () => Promise<TestLab>): void {
+  let lab: TestLab;
+  let system: System;
+  before(async () => {
+    lab = await bringUp();
+    system = await definition(name);
+  });
+
+  it("is up as pinned", async () => {
+    const { code, stdout, stderr } = await lab.berth("status");
+    assert.equal(code, 0, stdout + stderr);
+  });
+
+  it("answers at every route from the service that its definition names, with the site's headers", async () => {
+    for (const question of questions(system, lab.lab.domain)) await answersFrom(lab, system, question);
+  });
+
+  it("finds nothing to do afterwards", async () => {
+    const preview = await lab.pulumi("preview", "--expect-no-changes");
+    assert.equal(preview.code, 0, preview.stdout + preview.stderr);
+  });
+}
 
 async function definition(name: string): Promise<System> {
   const module = (await import(`../../systems/${name}/system.ts`)) as { default: unknown };
