@@ -9,8 +9,10 @@ import type { LabSystem } from "./systems.ts";
 /** What only this machine knows and the stack file of a lab needs. */
 export interface StackFacts {
   readonly lab: Pick<Lab, "name" | "stack" | "domain">;
-  readonly system: Pick<LabSystem, "name" | "images" | "supplied" | "reserving" | "volumes" | "config">;
+  readonly system: Pick<LabSystem, "name" | "images" | "supplied" | "sizes" | "volumes" | "config">;
   readonly hosts: readonly LabHost[];
+  /** Cores of this machine, which all hosts share. */
+  readonly cores: number;
   readonly images: PushResult;
   readonly ca: string;
   readonly zoneId: string;
@@ -39,7 +41,7 @@ ${Object.entries(system.images)
   .map(([key, name]) => `    ${key}: ${pin(name, facts.images.digests[name] ?? "")}\n`)
   .join("")}`;
   // The last host is the one that is no manager of the smallest fleets.
-  return [...owned(facts), ...placement(facts, facts.hosts.at(-1)), ...room(system)].reduce(
+  return [...owned(facts), ...placement(facts, facts.hosts.at(-1)), ...room(facts)].reduce(
     (text, [path, value]) => setValue(text, path, value),
     head,
   );
@@ -77,10 +79,16 @@ export function pin(name: string, digest: string): string {
   return `${registryAddress}/${name}@${digest}`;
 }
 
-/** All hosts of a lab share one machine, which need not have the room that production sets aside. */
-function room({ reserving }: StackFacts["system"]): Assignment[] {
-  const little = { reserveCpus: 0.01, reserveMemory: "4 MB" };
-  return reserving.map((name) => [["config", "berth:services", name, "resources"], little]);
+/** All hosts of a lab share one machine: it need not have the room that production sets aside, nor as many cores. */
+function room({ cores, system }: StackFacts): Assignment[] {
+  return Object.entries(system.sizes).flatMap(([name, { cpus, reserveCpus, reserveMemory }]): Assignment[] => {
+    const less = {
+      ...(cpus > cores && { cpus: cores }),
+      ...(reserveCpus !== undefined && { reserveCpus: 0.01 }),
+      ...(reserveMemory !== undefined && { reserveMemory: "4 MB" }),
+    };
+    return Object.keys(less).length === 0 ? [] : [[["config", "berth:services", name, "resources"], less]];
+  });
 }
 
 /** One host keeps all volumes: tasks that share one cannot be apart. */

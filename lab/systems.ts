@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { readSystem } from "../components/config/load.ts";
 import type { HostedStore } from "../components/config/store.ts";
+import type { Resources } from "../components/config/resources.ts";
 import { systemSchema, type System } from "../components/config/system.ts";
 import { applicationVersions, thirdParty, type Application } from "./images.ts";
 
@@ -15,8 +16,8 @@ export interface LabSystem {
   readonly images: Readonly<Record<string, string>>;
   /** Secrets that an operator would supply. */
   readonly supplied: readonly string[];
-  /** Services and stores for which the scheduler sets room aside. */
-  readonly reserving: readonly string[];
+  /** Limits and reservations of services and stores. */
+  readonly sizes: Readonly<Record<string, Resources>>;
   /** What keeps data on a host. */
   readonly volumes: readonly string[];
   /** As many as its production has. */
@@ -77,8 +78,10 @@ export function describeSystem(system: System): Omit<LabSystem, "hosts" | "confi
     applications,
     images: Object.fromEntries([[system.edge.image, edge], ...stores, ...services]),
     supplied: Object.entries(system.secrets).flatMap(([name, { kind }]) => (kind === "supplied" ? [name] : [])),
-    reserving: Object.entries({ ...system.services, ...system.data }).flatMap(([name, spec]) =>
-      "resources" in spec && (spec.resources.reserveCpus ?? spec.resources.reserveMemory) !== undefined ? [name] : [],
+    sizes: Object.fromEntries(
+      Object.entries({ ...system.services, ...system.data }).flatMap(([name, spec]) =>
+        "resources" in spec ? [[name, spec.resources]] : [],
+      ),
     ),
     volumes: [
       ...Object.entries(system.data).flatMap(([name, { kind }]) => (kind === "managed" ? [] : [name])),

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { join, relative } from "node:path";
 import Docker from "dockerode";
 import { ensureImages } from "./build.ts";
@@ -64,7 +65,15 @@ export async function prepare(lab: Lab, progress: Progress): Promise<PreparedLab
   const environment = labEnvironment({ lab, engine, cloudflare: parts.cloudflare });
   await progress.phase("stack", async (report) => {
     const env = processEnvironment(environment);
-    const facts = { lab, system, hosts, images: pushed, ca: parts.ca, zoneId: parts.cloudflare.zoneId };
+    const facts = {
+      lab,
+      system,
+      hosts,
+      cores: availableParallelism(),
+      images: pushed,
+      ca: parts.ca,
+      zoneId: parts.cloudflare.zoneId,
+    };
     await ensureStack(lab, env, facts, await ensureSshKey(lab, report), report);
     await clearStaleLock(lab, env, report);
     await writeFileAtomic(exportsFile(lab), renderExports(environment), 0o600);

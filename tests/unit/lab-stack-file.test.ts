@@ -24,6 +24,7 @@ const facts: StackFacts = {
       id: "c0ffee",
     },
   ],
+  cores: 2,
   images: {
     digests: images({
       "edge:1.30": "a",

@@ -59,6 +59,7 @@ describe("systems in the lab", () => {
       lab: { name: "local", stack: "local-cap-demo", domain: "cap-demo.test" },
       system,
       hosts: [],
+      cores: 0.5,
       images: { digests, earlier: {} },
       ca: "",
       zoneId: "",
@@ -66,8 +67,9 @@ describe("systems in the lab", () => {
     assert.match(text, /^# Written by `npm run lab -- --system cap-demo`: stack `local-cap-demo`/);
     const { config } = parse(text) as { config: Record<string, unknown> };
     assert.deepEqual([config["berth:system"], config["berth:domain"]], ["cap-demo", "cap-demo.test"]);
-    const little = { resources: { reserveCpus: 0.01, reserveMemory: "4 MB" } };
-    assert.deepEqual(config["berth:services"], { "app-cp": little, "app-ap": little });
+    const little = { resources: { cpus: 0.5, reserveCpus: 0.01, reserveMemory: "4 MB" } };
+    const slow = { resources: { cpus: 0.5 } };
+    assert.deepEqual(config["berth:services"], { "app-cp": little, "app-ap": little, "db-g1": slow, "db-g2": slow });
     assert.deepEqual(Object.keys(config["berth:images"] as object).sort(), Object.keys(system.images).sort());
   });
 });
