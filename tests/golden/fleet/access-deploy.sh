@@ -196,7 +196,8 @@ reload() {
   systemctl reload ssh
   # While it reads, nobody can connect. The next command dials as soon as this one is done.
   deadline=$(($(date +%s) + 10))
-  until [ -e "$pid" ] && [ "$(stat -c %y "$pid")" != "$before" ]; do
+  # It is gone for a moment, also between two looks at it.
+  until now=$(stat -c %y "$pid" 2>/dev/null) && [ "$now" != "$before" ]; do
     [ "$(date +%s)" -lt "$deadline" ] || refuse 'sshd did not come back within 10 seconds; see journalctl -u ssh'
     sleep 0.1
   done
