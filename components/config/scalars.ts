@@ -35,6 +35,10 @@ export const envName = z
     error: refuse("is not a variable name", "use upper-case letters, digits and underscores, a letter first"),
   })
   .meta({ title: "variable name" });
+/** Docker's names of secrets have 64 characters, of which Pulumi's own part takes 16. */
+export const secretName = envName.max(48, {
+  error: refuse("is too long for a secret", "use at most 48 characters"),
+});
 /** A path inside a container or of a request. */
 export const absolutePath = z
   .string()

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { edge } from "./edge.ts";
-import { envName, label } from "./scalars.ts";
+import { label, secretName } from "./scalars.ts";
 import { secret } from "./secret.ts";
 import { service } from "./service.ts";
 import { store } from "./store.ts";
@@ -20,7 +20,7 @@ export const systemSchema = z.strictObject({
   networks: z.record(label, network).describe("Overlay networks by tier"),
   services: z.record(label, service).describe("What runs"),
   data: z.record(label, store).default({}).describe("Stores"),
-  secrets: z.record(envName, secret).default({}).describe("Secrets by name"),
+  secrets: z.record(secretName, secret).default({}).describe("Secrets by name"),
   edge: edge.describe("What is reachable from outside"),
 });
 

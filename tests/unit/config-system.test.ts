@@ -166,6 +166,11 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
     ],
   ],
   [
+    "a secret whose name Docker has no room for",
+    { [`secrets.${"S".repeat(49)}`]: { kind: "generated" } },
+    [`system.secrets.${"S".repeat(49)}: is too long for a secret, got "${"S".repeat(49)}"; use at most 48 characters`],
+  ],
+  [
     "a service with the name of a store",
     {
       "services.db": {
