@@ -31,14 +31,14 @@ describe("the life of an edge", function () {
     await edge.must(edge.runtime());
     await edge.must(edge.site(shop(), drain));
     assert.equal((await visit(edge, "shop.test", "/version")).body, "1.0.0");
-    assert.equal((await visit(edge, "shop.test", "/later/version")).status, 502);
+    assert.equal((await visit(edge, "shop.test", "/later/nothing")).status, 502);
 
     await edge.task("shop-later");
     const answer = await until("the late service is found", 5_000, async () => {
-      const { status, body } = await visit(edge, "shop.test", "/later/version");
+      const { status, body } = await visit(edge, "shop.test", "/later/nothing");
       return status === 502 ? undefined : body;
     });
-    assert.match(answer, /not found/, "the application answers, prefix kept");
+    assert.match(answer, /^\/later\/nothing: not found/, "the application answers, prefix kept");
   });
 
   it("changes nothing when nothing changed", async () => {
