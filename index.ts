@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { cloudflareRanges } from "./components/cloudflare/ranges.ts";
 import { ZoneRecords } from "./components/cloudflare/zone-records.ts";
 import { load } from "./components/config/load.ts";
-import { Edge } from "./components/edge/edge.ts";
+import { Edge, type EdgeArgs } from "./components/edge/edge.ts";
 import { Fleet } from "./components/fleet/fleet.ts";
 import { chooseManager } from "./components/fleet/manager.ts";
 import { writeSshFiles } from "./components/fleet/ssh.ts";
@@ -33,12 +33,11 @@ const platform: Platform = {
 };
 const workloads = createWorkloads({ config, networks, secrets, platform, manager: fleet }, onSwarm);
 
-const dns = new ZoneRecords("dns", { config, addresses: fleet.edgeAddresses });
-const edge = new Edge(
-  "edge",
-  { config, fleet, networks, upstreamsReady: workloads.ready, records: Object.values(dns.records) },
-  onSwarm,
-);
+const records: EdgeArgs["records"] = (host, dependsOn) =>
+  fleet.isVisited(host)
+    ? Object.values(new ZoneRecords(`dns-${host.name}`, { config, host }, { dependsOn }).records)
+    : [];
+const edge = new Edge("edge", { config, fleet, networks, upstreamsReady: workloads.ready, records }, onSwarm);
 
 const live = new Release("release", { content: releaseContent(config), verified: [workloads.ready, edge.ready] });
 

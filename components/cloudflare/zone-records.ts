@@ -1,12 +1,14 @@
 import { isIPv4 } from "node:net";
 import * as pulumi from "@pulumi/pulumi";
+import type { Host } from "../config/host.ts";
 import type { Config } from "../config/load.ts";
+import type { Cloudflare } from "../config/stack.ts";
 import { cloudflare } from "../shared/providers.ts";
 
 export interface ZoneRecordsArgs {
   readonly config: Pick<Config, "cloudflare" | "system">;
-  /** Addresses under which visitors reach the edge hosts. */
-  readonly addresses: readonly string[];
+  /** The edge host that the names lead to. */
+  readonly host: Pick<Host, "address" | "publicAddress">;
 }
 
 /** Cloudflare's "automatic", the only value it takes for a proxied record. */
@@ -15,33 +17,32 @@ const automatic = 1;
 const unproxiedSeconds = 300;
 
 /**
- * The names of a system's sites in a Cloudflare zone, leading to its edge hosts.
+ * The names of a system's sites in a Cloudflare zone, leading to one of its edge hosts.
  *
  * @example
- * new ZoneRecords("dns", { config, addresses: ["192.0.2.10"] });
+ * new ZoneRecords("dns-vm-1", { config, host });
  *
- * Creates: one `cloudflare.DnsRecord` of type A per site and edge host; none with `cloudflare: none`.
+ * Creates: one `cloudflare.DnsRecord` of type A per site; none with `cloudflare: none`.
  * Stateful: no.
  */
 export class ZoneRecords extends pulumi.ComponentResource {
-  /** The records by site and address, for example `palmistry.test 192.0.2.10`. */
+  /** The records by site. */
   readonly records: Readonly<Record<string, pulumi.Resource>>;
 
   constructor(name: string, args: ZoneRecordsArgs, opts?: pulumi.ComponentResourceOptions) {
-    const zone = args.config.cloudflare;
-    const sites = [...new Set(args.config.system.edge.sites.map((site) => site.host))];
-    super("berth:cloudflare:ZoneRecords", name, zone === "none" ? {} : { sites, addresses: args.addresses }, opts);
+    const { cloudflare: zone, system } = args.config;
+    const address = args.host.publicAddress ?? args.host.address;
+    const sites = [...new Set(system.edge.sites.map((site) => site.host))];
+    super("berth:cloudflare:ZoneRecords", name, zone === "none" ? {} : { sites, address }, opts);
 
-    const pairs = zone === "none" ? [] : sites.flatMap((site) => args.addresses.map((address) => ({ site, address })));
     this.records = Object.fromEntries(
-      pairs.map(({ site, address }) => [`${site} ${address}`, this.#record(name, site, address, zone)]),
+      zone === "none" ? [] : sites.map((site) => [site, this.#record(`${name}-${site}`, site, address, zone)]),
     );
 
     this.registerOutputs({});
   }
 
-  #record(name: string, site: string, address: string, zone: Config["cloudflare"]): pulumi.Resource {
-    if (zone === "none") throw new Error("no zone");
+  #record(name: string, site: string, address: string, zone: Cloudflare): pulumi.Resource {
     if (!isIPv4(address)) {
       throw new pulumi.ResourceError(
         `hosts: an edge host needs a public IPv4 address for its DNS records, got "${address}"; set publicAddress`,
@@ -50,7 +51,7 @@ export class ZoneRecords extends pulumi.ComponentResource {
       );
     }
     return new cloudflare.DnsRecord(
-      `${name}-${site}-${address}`,
+      name,
       {
         zoneId: zone.zoneId,
         // In full: the API answers with full names, and a short one would show as a change for ever.

@@ -32,11 +32,12 @@ export interface EdgeArgs {
    */
   readonly upstreamsReady?: Ready;
   /**
-   * The records under which the certificate authority finds the edge.
+   * Makes the records that lead visitors, and the certificate authority, to a host, once `after` is there. None for a
+   * host that visitors are not to be sent to.
    *
    * @default - the names lead to the edge already
    */
-  readonly records?: readonly pulumi.Resource[];
+  readonly records?: (host: Host, after: pulumi.Resource[]) => pulumi.Resource[];
 }
 
 /**
@@ -51,8 +52,8 @@ const drain: Duration = "1 hour";
  * @example
  * new Edge("edge", { config, fleet, networks });
  *
- * Creates, per edge host, one host after another: the runtime (ports, network, nginx of the pinned image), the sites,
- * the certificate; each a `command.remote.Command` that runs the host's `edge` program (host.sh). One more command per host takes
+ * Creates, per edge host, one host after another: the runtime (ports, network, nginx of the pinned image) and the sites;
+ * then the certificates; each a `command.remote.Command` that runs the host's `edge` program (host.sh). One more command per host takes
  * the sites away when they, or the host, leave the stack. A host has one edge,
  * which other systems' stacks may share: each owns the file of its sites. The nginx that runs is of the image that
  * was set last.
@@ -64,25 +65,47 @@ export class Edge extends pulumi.ComponentResource {
   /** The first site. */
   readonly url: string;
 
+  readonly #name: string;
   readonly #args: EdgeArgs;
 
   constructor(name: string, args: EdgeArgs, opts?: pulumi.ComponentResourceOptions) {
     const { system } = args.config;
     const image = edgeImage(args.config);
     super("berth:edge:Edge", name, { image, sites: system.edge.sites, limits: system.edge.limits }, opts);
+    this.#name = name;
     this.#args = args;
     this.url = `https://${system.edge.sites[0]?.host ?? args.config.domain}`;
 
-    const done: pulumi.Resource[] = [];
+    const serving: pulumi.Resource[] = [];
     for (const host of args.fleet.edgeHosts) {
       this.#sayFarewell(`${name}-${host.name}-farewell`, host);
-      const runtime = this.#createRuntime(`${name}-${host.name}-runtime`, host, image, done.slice(-1));
-      const sites = this.#createSites(`${name}-${host.name}-sites`, host, runtime);
-      done.push(this.#createCertificate(`${name}-${host.name}-certificate`, host, sites));
+      const runtime = this.#createRuntime(`${name}-${host.name}-runtime`, host, image, serving.slice(-1));
+      serving.push(this.#createSites(`${name}-${host.name}-sites`, host, runtime));
     }
-    this.ready = pulumi.output(done);
+    this.ready = pulumi.output(this.#certify(serving));
 
     this.registerOutputs({ url: this.url });
+  }
+
+  /**
+   * The names lead to the first host before its certificate, or the authority would not find it. They lead to each
+   * further one after its own, which it gets because the first one passes challenges on: no visitor meets a host that
+   * does not serve yet, or serves a placeholder.
+   */
+  #certify(serving: readonly pulumi.Resource[]): pulumi.Resource[] {
+    const { edgeHosts } = this.#args.fleet;
+    const done: pulumi.Resource[] = [];
+    for (const [index, host] of edgeHosts.entries()) {
+      const own = serving.slice(index, index + 1);
+      const found = index === 0 ? this.#lead(host, own) : [];
+      const certificate = this.#createCertificate(host, [...own, ...found, ...done]);
+      done.push(certificate, ...(index === 0 ? found : this.#lead(host, [certificate])));
+    }
+    return done;
+  }
+
+  #lead(host: Host, after: pulumi.Resource[]): pulumi.Resource[] {
+    return this.#args.records?.(host, after) ?? [];
   }
 
   #createRuntime(name: string, host: Host, image: string, after: pulumi.Resource[]): pulumi.Resource {
@@ -129,19 +152,18 @@ export class Edge extends pulumi.ComponentResource {
     );
   }
 
-  /** After the names lead here and nginx answers the authority; until then a placeholder is served. */
-  #createCertificate(name: string, host: Host, sites: pulumi.Resource): pulumi.Resource {
-    const { config, fleet, records } = this.#args;
+  #createCertificate(host: Host, after: pulumi.Resource[]): pulumi.Resource {
+    const { config, fleet } = this.#args;
     const { system, acme } = config;
     return new command.remote.Command(
-      name,
+      `${this.#name}-${host.name}-certificate`,
       {
         connection: fleet.connection(host),
         create: certificateCommand(host, system.name, acme, certificateNames(system.edge.sites)),
         stdin: acme.ca ?? "",
         addPreviousOutputInEnv: false,
       },
-      { parent: this, dependsOn: [sites, ...(records ?? [])] },
+      { parent: this, dependsOn: after },
     );
   }
 }

@@ -53,9 +53,8 @@ export class Fleet extends pulumi.ComponentResource {
   readonly provider: Docker.Provider;
   /** What others depend on to find the swarm complete. */
   readonly ready: pulumi.Resource[];
+  /** Hosts that run the edge, those first that visitors are sent to. */
   readonly edgeHosts: readonly HostConfig[];
-  /** Where visitors find the edge. */
-  readonly edgeAddresses: readonly string[];
 
   readonly #name: string;
   readonly #config: FleetArgs["config"];
@@ -68,8 +67,9 @@ export class Fleet extends pulumi.ComponentResource {
     super("berth:fleet:Fleet", name, { hosts: config.hosts.map((host) => host.name) }, opts);
     this.#name = name;
     this.#config = config;
-    this.edgeHosts = config.hosts.filter((host) => host.labels["edge"] === "true");
-    this.edgeAddresses = visited(this.edgeHosts).map((host) => host.publicAddress ?? host.address);
+    this.edgeHosts = config.hosts
+      .filter((host) => host.labels["edge"] === "true")
+      .toSorted((a, b) => Number(a.state === "drain") - Number(b.state === "drain"));
 
     const prepared = config.hosts.map((host) => this.#prepare(host, args.proxyRanges));
     this.#members = this.#createMembers(prepared);
@@ -79,6 +79,11 @@ export class Fleet extends pulumi.ComponentResource {
     this.ready = [...members, this.provider];
 
     this.registerOutputs({});
+  }
+
+  /** Visitors are not sent to a host that is drained, as long as there is another. */
+  isVisited(host: HostConfig): boolean {
+    return host.state === "active" || this.edgeHosts.every(({ state }) => state === "drain");
   }
 
   /** How a `command.remote` resource reaches a host. */
@@ -184,10 +189,4 @@ export class Fleet extends pulumi.ComponentResource {
       { parent: this, dependsOn: after },
     );
   }
-}
-
-/** Visitors are not sent to a host that is drained, as long as there is another. */
-function visited(edgeHosts: readonly HostConfig[]): readonly HostConfig[] {
-  const active = edgeHosts.filter((host) => host.state === "active");
-  return active.length > 0 ? active : edgeHosts;
 }

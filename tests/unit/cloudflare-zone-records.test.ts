@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { ZoneRecords } from "../../components/cloudflare/zone-records.ts";
+import type { ZoneRecords, ZoneRecordsArgs } from "../../components/cloudflare/zone-records.ts";
 import { record, type Recording } from "../support/mocks.ts";
 import { sampleConfig } from "../support/sample-config.ts";
 
@@ -7,51 +7,49 @@ const zoneId = "0123456789abcdef0123456789abcdef";
 
 async function build(
   cloudflare: unknown,
-  addresses: readonly string[] = ["192.0.2.10"],
+  host: ZoneRecordsArgs["host"] = { address: "vm-1.example.net", publicAddress: "192.0.2.10" },
 ): Promise<Recording<ZoneRecords>> {
   const value = cloudflare === "none" ? cloudflare : JSON.stringify(cloudflare);
   const config = sampleConfig({ "berth:cloudflare": value });
   return record(async () => {
     const { ZoneRecords } = await import("../../components/cloudflare/zone-records.ts");
-    return new ZoneRecords("dns", { config, addresses });
+    return new ZoneRecords("dns-vm-1", { config, host });
   });
 }
 
 describe("ZoneRecords", () => {
-  it("leads each site to each edge host, by full names", async () => {
-    const dns = await build({ zoneId }, ["192.0.2.10", "192.0.2.11"]);
+  it("leads each site to the host, by full names", async () => {
+    const dns = await build({ zoneId });
     assert.deepEqual(dns.names(), [
-      "dns berth:cloudflare:ZoneRecords",
-      "dns-api.palmistry.test-192.0.2.10 cloudflare:index/dnsRecord:DnsRecord",
-      "dns-api.palmistry.test-192.0.2.11 cloudflare:index/dnsRecord:DnsRecord",
-      "dns-palmistry.test-192.0.2.10 cloudflare:index/dnsRecord:DnsRecord",
-      "dns-palmistry.test-192.0.2.11 cloudflare:index/dnsRecord:DnsRecord",
+      "dns-vm-1 berth:cloudflare:ZoneRecords",
+      "dns-vm-1-api.palmistry.test cloudflare:index/dnsRecord:DnsRecord",
+      "dns-vm-1-palmistry.test cloudflare:index/dnsRecord:DnsRecord",
     ]);
-    const one = dns.get("dns-api.palmistry.test-192.0.2.11");
+    const one = dns.get("dns-vm-1-api.palmistry.test");
     assert.deepEqual(one.inputs, {
       zoneId,
       name: "api.palmistry.test",
       type: "A",
-      content: "192.0.2.11",
+      content: "192.0.2.10",
       ttl: 300,
       proxied: false,
     });
-    assert.equal(one.parent, "dns");
-    assert.equal(Object.keys(dns.result.records).length, 4);
+    assert.equal(one.parent, "dns-vm-1");
+    assert.equal(Object.keys(dns.result.records).length, 2);
   });
 
   it("leaves the time to live of proxied records to Cloudflare, which takes nothing else", async () => {
-    const { inputs } = (await build({ zoneId, proxied: true })).get("dns-palmistry.test-192.0.2.10");
+    const { inputs } = (await build({ zoneId, proxied: true })).get("dns-vm-1-palmistry.test");
     assert.deepEqual([inputs["ttl"], inputs["proxied"]], [1, true]);
   });
 
-  it("creates nothing without a zone, whatever the addresses", async () => {
-    assert.deepEqual((await build("none", ["vm-1.example.net"])).names(), ["dns berth:cloudflare:ZoneRecords"]);
+  it("creates nothing without a zone, whatever the address", async () => {
+    assert.deepEqual((await build("none", { address: "vm-1.example.net" })).names(), ["dns-vm-1 berth:cloudflare:ZoneRecords"]);
   });
 
   it("rejects an address that is no IPv4 address", async () => {
     await assert.rejects(
-      build({ zoneId }, ["vm-1.example.net"]),
+      build({ zoneId }, { address: "vm-1.example.net" }),
       /hosts: an edge host needs a public IPv4 address for its DNS records, got "vm-1.example.net"; set publicAddress/,
     );
   });

@@ -27,7 +27,7 @@ async function build({ edgeHosts = 1, changes = {} }: Surroundings = {}): Promis
       fleet: { edgeHosts: hosts, connection: (one) => connection(one, config.sshKey), farewell },
       networks: { id: () => pulumi.output("network-id"), name: (tier) => pulumi.output(`palmistry-${tier}`) },
       upstreamsReady: pulumi.output([stand("services")]),
-      records: [stand("dns")],
+      records: (host, dependsOn) => [new StandIn("test:stand:In", `dns-${host.name}`, {}, { dependsOn })],
     });
   });
 }
@@ -51,7 +51,7 @@ describe("Edge", () => {
       [
         { parent: "edge", dependsOn: [] },
         { parent: "edge", dependsOn: ["edge-vm-1-runtime", "services"] },
-        { parent: "edge", dependsOn: ["dns", "edge-vm-1-sites"] },
+        { parent: "edge", dependsOn: ["dns-vm-1", "edge-vm-1-sites"] },
       ],
       "routes go live after what they lead to; certificates come after the names and the answers to challenges",
     );
@@ -77,9 +77,17 @@ describe("Edge", () => {
 
   it("changes one edge host after another", async () => {
     const edge = await build({ edgeHosts: 2 });
-    assert.deepEqual(edge.get("edge-vm-2-runtime").dependsOn, ["edge-vm-1-certificate"]);
+    assert.deepEqual(edge.get("edge-vm-2-runtime").dependsOn, ["edge-vm-1-sites"]);
     const ready = await promiseOf(edge.result.ready);
-    assert.equal(ready.length, 2);
+    assert.equal(ready.length, 4);
+  });
+
+  it("sends nobody to a further host before it has a certificate, which it gets through the first", async () => {
+    const edge = await build({ edgeHosts: 2 });
+    assert.deepEqual(edge.get("dns-vm-1").dependsOn, ["edge-vm-1-sites"]);
+    const before = ["dns-vm-1", "edge-vm-1-certificate", "edge-vm-2-sites"];
+    assert.deepEqual(edge.get("edge-vm-2-certificate").dependsOn, before);
+    assert.deepEqual(edge.get("dns-vm-2").dependsOn, ["edge-vm-2-certificate"]);
   });
 
   it("believes Cloudflare, and nobody else, about the visitor's address when records are proxied", async () => {
