@@ -24,13 +24,16 @@ export interface JobScript {
 /** Label of the empty swarm configs that remember for which image a job has run. */
 export const jobLabel = "berth.job";
 
+/** What Docker takes as the name of a config. */
+const maxMarkerLength = 64;
+
 /** A job is done once for this name, wherever the manager is: the swarm's own store remembers it. */
 export function markerName(job: Pick<JobScript, "name" | "image" | "command">): string {
   const identity = createHash("sha256")
     .update(JSON.stringify([job.image, job.command]))
     .digest("hex")
     .slice(0, 16);
-  return `${job.name}-${identity}`;
+  return `${job.name.slice(0, maxMarkerLength - identity.length - 1)}-${identity}`;
 }
 
 /**
@@ -47,6 +50,10 @@ export function renderJob(job: JobScript): string {
     "--detach",
     "--no-resolve-image",
     "--restart-condition none",
+    // Most images check a server's port, which a job does not have: the swarm would end every long one as unhealthy.
+    "--no-healthcheck",
+    // Without it a process that is not made to be the first one of a container does not hear that it is to stop.
+    "--init",
     `--user ${quote(job.user)}`,
     ...(job.readOnly ? ["--read-only", "--mount type=tmpfs,target=/tmp,tmpfs-size=67108864"] : []),
     "--cap-drop ALL",

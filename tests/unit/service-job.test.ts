@@ -93,6 +93,12 @@ describe("the memory of a job", () => {
     assert.equal(new Set(names).size, 3);
   });
 
+  it("fits into a name of Docker's, however long the job's own is", () => {
+    const name = "s".repeat(30) + "-" + "j".repeat(30);
+    assert.equal(markerName({ ...job, name }).length, 64);
+    assert.ok(markerName(job).startsWith("palmistry-migrate-"));
+  });
+
   it("is forgotten with the system", () => {
     assert.equal(
       renderForgetJob("palmistry-migrate"),

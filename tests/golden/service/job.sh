@@ -17,6 +17,8 @@ docker service create --name "$name" --label 'berth.job'="$name" \
   --detach \
   --no-resolve-image \
   --restart-condition none \
+  --no-healthcheck \
+  --init \
   --user '1000:1000' \
   --read-only \
   --mount type=tmpfs,target=/tmp,tmpfs-size=67108864 \
