@@ -48,6 +48,19 @@ export async function hostsOf(file: StackFile): Promise<Host[]> {
   throw new OperatorError([`${file.path}: the hosts cannot be read:`, ...problems].join("\n  - "));
 }
 
+/** What the stack file says of its machines and their surroundings, as far as a check of them needs it. */
+export async function surroundingsOf(file: StackFile) {
+  const [{ stackSchema }, { check, toProblems }] = await Promise.all([
+    import("../components/config/stack.ts"),
+    import("../components/config/findings.ts"),
+  ]);
+  const { registry, firewall } = file.values;
+  const { whole, findings } = check(stackSchema.pick({ registry: true, firewall: true }), { registry, firewall });
+  if (whole) return whole;
+  const problems = toProblems("berth:", findings).map(({ path, message }) => `${path}: ${message}`);
+  throw new OperatorError([`${file.path}: what the hosts are set up with cannot be read:`, ...problems].join("\n  - "));
+}
+
 /**
  * Makes sure that `.berth/<stack>/` holds what `ssh` needs. The program writes these files on every run, so they are
  * nearly always right, and then nothing is decrypted.

@@ -1,6 +1,6 @@
 import type { Host } from "../config/host.ts";
-import { renderGuarded } from "./guarded.render.ts";
-import { newer } from "./script.ts";
+import type { GuardedArgs } from "./guarded.render.ts";
+import { newer, place } from "./script.ts";
 
 /**
  * sshd as berth relies on it: keys only, algorithms without known weakness, and room for many dials at once, since
@@ -9,8 +9,8 @@ import { newer } from "./script.ts";
  *
  * @see https://man.openbsd.org/sshd_config
  */
-export function renderAccess({ stack, host }: { readonly stack: string; readonly host: Host }): string {
-  return renderGuarded({
+export function access({ stack, host }: { readonly stack: string; readonly host: Host }): GuardedArgs {
+  return {
     stack,
     host,
     concern: "access",
@@ -24,10 +24,7 @@ apply() {
   if ! complaint=$(sshd -t 2>&1); then
     refuse "sshd refuses its configuration as it stands, got \\"$complaint\\"; put /etc/ssh in order"
   fi
-  cat >"$program.next" <<'END'
-# Managed by berth. The first value of a setting counts, hence the name of this file.
-${settings(host).join("\n")}
-END
+  wanted >"$program.next"
   # sshd writes its process id anew when it reads its configuration; an older one means an older configuration.
   if cmp -s "$program.next" "$config" && ! newer "$config" "$pid"; then
     rm "$program.next"
@@ -51,6 +48,29 @@ END
   reload
   echo "changed: $config, read by sshd"
 }
+
+wanted() {
+  cat <<'END'
+# Managed by berth. The first value of a setting counts, hence the name of this file.
+${settings(host).join("\n")}
+END
+}
+
+# What sshd makes of all its files, against what it makes of these settings alone.
+check() {
+  wanted | place "$config"
+  scratch=$(mktemp -d)
+  trap 'rm -rf "$scratch"' EXIT
+  wanted >"$scratch/wanted"
+  keys="^($(sed -n 's/^\\([A-Z][A-Za-z0-9]*\\) .*/\\1/p' "$scratch/wanted" | tr '[:upper:]' '[:lower:]' | paste -sd '|')) "
+  sshd -T -f "$scratch/wanted" | grep -E "$keys" | sort >"$scratch/expected"
+  sshd -T | grep -E "$keys" | sort >"$scratch/found"
+  diff "$scratch/expected" "$scratch/found" |
+    sed -n 's|^< \\(.*\\)|differs: sshd lacks "\\1"|p; s|^> \\(.*\\)|differs: sshd has "\\1"|p'
+  ! newer "$config" "$pid" || echo "differs: sshd has not read $config since it was changed"
+}
+
+${place}
 
 revert() {
   if [ -e "$program.before" ]; then mv "$program.before" "$config"; else rm -f "$config"; fi
@@ -77,7 +97,7 @@ reload() {
   done
 }
 `,
-  });
+  };
 }
 
 function settings({ user, hostKey }: Host): string[] {

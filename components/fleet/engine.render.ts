@@ -1,7 +1,7 @@
 import type { Host } from "../config/host.ts";
 import type { Registry } from "../config/stack.ts";
 import { quote } from "../shared/shell.ts";
-import { newer, place, renderScript } from "./script.ts";
+import { looks, newer, place, renderScript } from "./script.ts";
 import { systemPackages } from "./system.render.ts";
 
 /** Room for packages, their downloads and the first images. */
@@ -39,6 +39,8 @@ export function renderEngine({ host, edge, registry }: EngineArgs): string {
     body: `
 config=/etc/docker/daemon.json
 
+${looks}
+
 ${place}
 
 ${newer}
@@ -54,12 +56,13 @@ main() {
   esac
   present=$(dpkg-query --show --showformat '\${db:Status-Status}:\${Package} ')
   # Docker's own packages exclude the distribution's and do as well.
-  installed docker-ce || wanted="$wanted $engine"
+  if installed docker-ce; then engine='docker-ce docker-ce-cli containerd.io'; else wanted="$wanted $engine"; fi
   # Each of the others is a time service already, and is removed for another one.
   installed chrony || installed ntpsec || installed ntp || wanted="$wanted systemd-timesyncd"
 
   configure
   install_packages
+  hold
   start
 ${host.user === "root" ? "" : `  admit ${quote(host.user)}\n`}}
 
@@ -68,7 +71,7 @@ configure() {
   # shellcheck disable=SC3045
   if (ulimit -n ${openFiles}) 2>/dev/null; then files=${openFiles}; else files=$(ulimit -Hn); fi
   mine=/var/lib/berth/owns-daemon.json
-  if [ ! -e "$mine" ]; then
+  if [ "$looking" != check ] && [ ! -e "$mine" ]; then
     [ ! -e "$config" ] ||
       refuse "$config is there already and would be replaced; move it away, and Docker's data to /var/lib/docker if it names another place"
     mkdir -p "$(dirname "$mine")"
@@ -82,10 +85,14 @@ ${placeRegistryCa(registry)}}
 ${packageFunctions.trim()}
 
 start() {
-  systemctl enable --quiet docker
+  enabled docker
   if ! systemctl is-active --quiet docker; then
-    systemctl start docker
-    echo 'changed: Docker started'
+    differs 'Docker does not run' || {
+      systemctl start docker
+      echo 'changed: Docker started'
+    }
+  elif newer "$config" /run/docker.pid && differs "Docker has not read $config since it was changed"; then
+    :
   elif newer "$config" /run/docker.pid; then
     running=$(docker ps --quiet | wc -l)
     [ "$running" -eq 0 ] ||
@@ -124,7 +131,7 @@ const admitFunction = `
 admit() {
   if id -nG "$1" | tr ' ' '\\n' | grep -qx docker; then
     echo "unchanged: $1 may use Docker"
-  else
+  elif ! differs "$1 may not use Docker"; then
     usermod --append --groups docker "$1"
     echo "changed: $1 may use Docker"
   fi
@@ -153,6 +160,19 @@ package_command() {
   done
 }
 
+# An upgrade of these restarts Docker and with it every container: not at night and unasked.
+hold() {
+  held=$(apt-mark showhold)
+  for package in $engine containerd; do
+    dpkg-query --show --showformat '\${db:Status-Status}\\n' "$package" 2>/dev/null | grep -qx installed || continue
+    if echo "$held" | grep -qx "$package"; then continue; fi
+    differs "$package is not held at its version" || {
+      apt-mark hold "$package" >/dev/null
+      echo "changed: $package is held at its version"
+    }
+  done
+}
+
 install_packages() {
   missing=
   for package in $wanted; do
@@ -162,6 +182,7 @@ install_packages() {
     echo 'unchanged: packages'
     return
   fi
+  if differs "packages are missing:$missing"; then return; fi
   free=$(df --output=avail --block-size=1M /var | tail -n 1 | tr -d ' ')
   [ "$free" -ge ${diskMegabytes} ] ||
     refuse "too little room on the disk that holds /var, got $free MB free; make room for ${diskMegabytes} MB"

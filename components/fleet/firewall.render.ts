@@ -1,6 +1,7 @@
 import type { Firewall } from "../config/firewall.ts";
 import type { Host } from "../config/host.ts";
-import { renderGuarded } from "./guarded.render.ts";
+import type { GuardedArgs } from "./guarded.render.ts";
+import { place } from "./script.ts";
 
 export interface FirewallArgs {
   readonly stack: string;
@@ -19,19 +20,16 @@ export interface FirewallArgs {
  *
  * @see https://wiki.nftables.org/wiki-nftables/index.php/Netfilter_hooks
  */
-export function renderFirewall(args: FirewallArgs): string {
-  return renderGuarded({
+export function firewall(args: FirewallArgs): GuardedArgs {
+  return {
     stack: args.stack,
     host: args.host,
     concern: "firewall",
     settings: `rules=${rulesFile}`,
     body: `
 apply() {
-  # sshd may listen elsewhere than at the port that is dialled, behind a forwarder.
-  ports=$(sshd -T | sed -n 's/^port //p' | sort -un | paste -sd ,)
   mkdir -p "$(dirname "$rules")"
-  cat >"$rules.next" <<END
-${renderRules(args)}END
+  wanted >"$rules.next"
   if cmp -s "$rules.next" "$rules" && nft list table inet berth >/dev/null 2>&1; then
     rm "$rules.next"
     echo 'unchanged: firewall'
@@ -43,6 +41,32 @@ ${renderRules(args)}END
   nft --file "$rules.next"
   echo 'changed: firewall'
 }
+
+wanted() {
+  # sshd may listen elsewhere than at the port that is dialled, behind a forwarder.
+  ports=$(sshd -T | sed -n 's/^port //p' | sort -un | paste -sd ,)
+  cat <<END
+${renderRules(args)}END
+}
+
+# nftables lists rules in words of its own: what is loaded, against what it lists of these rules in an empty network.
+check() {
+  wanted | place "$rules"
+  scratch=$(mktemp -d)
+  trap 'rm -rf "$scratch"' EXIT
+  wanted >"$scratch/wanted"
+  # shellcheck disable=SC2016 # expanded by the inner shell
+  unshare --net sh -c 'nft --file "$1" && nft list table inet berth' sh "$scratch/wanted" >"$scratch/expected"
+  if nft list table inet berth >"$scratch/found" 2>/dev/null; then
+    diff "$scratch/expected" "$scratch/found" |
+      sed -n 's|^< *\\(.*\\)|differs: the firewall lacks "\\1"|p; s|^> *\\(.*\\)|differs: the firewall has "\\1"|p' | tr -d '\\t'
+  else
+    echo 'differs: the firewall is not loaded'
+  fi
+  enabled berth-firewall.service
+}
+
+${place}
 
 revert() {
   nft --file - <<'END'
@@ -78,7 +102,7 @@ END
 admits_client() {
 ${renderAdmission(args.firewall)}}
 `,
-  });
+  };
 }
 
 const rulesFile = "/etc/berth/firewall.nft";

@@ -1,7 +1,7 @@
 import type { Host } from "../config/host.ts";
 import { quote } from "../shared/shell.ts";
 import { renderHere } from "./here.ts";
-import { renderScript, rootShell } from "./script.ts";
+import { looks, renderScript, rootShell } from "./script.ts";
 
 /** How long a change of the way in stands without a new connection having come through it. */
 const revertSeconds = 60;
@@ -14,20 +14,17 @@ export interface GuardedArgs {
   readonly settings: string;
   /**
    * Shell functions of the host, as root. `apply` makes the change and calls `guard` just before it takes effect, or
-   * not at all when there is nothing to change; `revert` undoes it; `keep` makes it last. `$client` is the address that
-   * the connection comes from.
+   * not at all when there is nothing to change; `revert` undoes it; `keep` makes it last; `check` says what differs.
+   * `$client` is the address that the connection comes from.
    */
   readonly body: string;
 }
 
-/**
- * A change that may cut the connection which makes it. It undoes itself unless a new connection comes through within a
- * minute: whoever made it then says so. Also when this machine dies in between.
- */
-export function renderGuarded({ stack, host, concern, settings, body }: GuardedArgs): string {
-  const unit = `berth-${concern}-revert`;
-  const program = `/var/lib/berth/${concern}`;
-  const onTheHost = renderScript({
+/** What a host runs for a guarded change, with the client's address as its argument, or with `check` to only look. */
+export function renderOnHost({ host, concern, settings, body }: GuardedArgs): string {
+  const unit = revertUnit(concern);
+  const program = programOf(concern);
+  return renderScript({
     host: host.name,
     concern,
     body: `
@@ -37,10 +34,17 @@ program=${program}
 ${settings}
 
 main() {
+  if [ "$looking" = check ]; then
+    [ ! -e "$program.pending" ] || echo 'differs: a change waits to be kept or undone'
+    check
+    return
+  fi
   mkdir -p "$(dirname "$program")"
   settle_earlier
   apply
 }
+
+${looks}
 
 # A change that nobody has said to keep is not what was there before this one.
 settle_earlier() {
@@ -83,6 +87,18 @@ PROGRAM
 ${body.trim()}
 `,
   });
+}
+
+const revertUnit = (concern: string): string => `berth-${concern}-revert`;
+const programOf = (concern: string): string => `/var/lib/berth/${concern}`;
+
+/**
+ * A change that may cut the connection which makes it. It undoes itself unless a new connection comes through within a
+ * minute: whoever made it then says so. Also when this machine dies in between.
+ */
+export function renderGuarded(args: GuardedArgs): string {
+  const { stack, host, concern } = args;
+  const program = programOf(concern);
   return renderHere({
     stack,
     host,
@@ -92,7 +108,7 @@ apply() {
   # shellcheck disable=SC2016 # expanded on the host
   client=$(on_host 'echo "\${SSH_CONNECTION%% *}"') || refuse 'cannot be reached by SSH; what ssh says stands above'
 ${host.user === "root" ? "" : sudoCheck(host)}  on_host "${rootShell(host)} $client" <<'BERTH_SCRIPT'
-${onTheHost}BERTH_SCRIPT
+${renderOnHost(args)}BERTH_SCRIPT
   # By a connection of its own, as the next command will.
   fresh "${rootShell(host)}" <<'BERTH_SCRIPT' || refuse 'no new connection came through; within ${revertSeconds} s the change undoes itself'
 set -eu

@@ -57,14 +57,46 @@ ${script}BERTH_SCRIPT
 `;
 }
 
-/** Shell function `place FILE`: standard input becomes the file's content, whole or not at all. */
+/**
+ * Shell functions of a script that also can only look: called with `check`, it changes nothing and prints a line
+ * `differs: …` for each thing that it would change. So a check knows what is applied, and cannot drift from it.
+ */
+export const looks = `
+looking=\${1-}
+
+# differs WHAT: says so in a check; otherwise fails, and the change is made.
+differs() {
+  [ "$looking" = check ] || return 1
+  echo "differs: $1"
+}
+
+# enabled UNIT…: starts by itself with the machine
+enabled() {
+  for unit in "$@"; do
+    state=$(systemctl is-enabled "$unit" 2>/dev/null) || state=\${state:-missing}
+    case "$state" in
+      enabled | static | alias) ;;
+      *) differs "$unit is $state, not enabled" || systemctl enable --quiet "$unit" ;;
+    esac
+  done
+}`.trim();
+
+/** Shell function `place FILE`: standard input becomes the file's content, whole or not at all. Needs `looks`. */
 export const place = `
 place() {
+  placed=unchanged
+  if [ "$looking" = check ]; then
+    if [ -e "$1" ]; then
+      diff - "$1" | sed -n "s|^< \\(.*\\)|differs: $1 lacks \\"\\1\\"|p; s|^> \\(.*\\)|differs: $1 has \\"\\1\\"|p"
+    else
+      echo "differs: $1 is missing"
+    fi
+    return
+  fi
   mkdir -p "$(dirname "$1")"
   cat >"$1.berth"
   if cmp -s "$1.berth" "$1"; then
     rm "$1.berth"
-    placed=unchanged
   else
     mv "$1.berth" "$1"
     placed=changed
@@ -78,4 +110,10 @@ newer() {
   # Every sh of the supported systems knows -nt, though POSIX does not.
   # shellcheck disable=SC3013
   [ "$1" -nt "$2" ]
+}`.trim();
+
+/** Shell function `is_container`: the kernel belongs to the machine around it. */
+export const isContainer = `
+is_container() {
+  systemd-detect-virt --quiet --container
 }`.trim();

@@ -1,5 +1,5 @@
 import type { Host } from "../config/host.ts";
-import { place, renderScript } from "./script.ts";
+import { isContainer, looks, place, renderScript } from "./script.ts";
 
 /** Packages that these concerns need, and the firewall. */
 export const systemPackages = ["auditd", "fail2ban", "nftables", "python3-systemd", "unattended-upgrades"] as const;
@@ -15,8 +15,9 @@ export interface SystemArgs {
 /** What makes a machine fit for production, one concern after another, in one dial. */
 export function renderSystem(args: SystemArgs): string {
   return Object.values(systemScripts(args))
-    .map((script) => `(\n${script})\n`)
-    .join("\n");
+    .map((script) => `(\n${script})\n[ "$?" -eq 0 ] || failed=yes\n`)
+    .join("\n")
+    .concat('\n[ -z "${failed-}" ]\n');
 }
 
 /** A script for each concern. */
@@ -30,12 +31,6 @@ export function systemScripts(args: SystemArgs): Readonly<Record<string, string>
     audit: renderAudit(args),
   };
 }
-
-/** In a container, the kernel belongs to the machine around it. */
-const isContainer = `
-is_container() {
-  systemd-detect-virt --quiet --container
-}`.trim();
 
 /**
  * Kernel settings; a kernel that does not know one goes without.
@@ -89,25 +84,31 @@ function renderSysctl({ host }: SystemArgs): string {
     body: `
 config=/etc/sysctl.d/90-berth.conf
 
+${looks}
+
 ${place}
 
 ${isContainer}
 
-main() {
-  place "$config" <<'END'
+wanted() {
+  cat <<'END'
 # Managed by berth.
 ${lines.join("\n")}
 END
+}
+
+main() {
+  wanted | place "$config"
   only=.
   if is_container; then only='^net\\.ipv'; fi
   differing=
   while read -r key _ value; do
     if live=$(sysctl -n "$key" 2>/dev/null) && [ "$live" != "$value" ]; then
-      sysctl --quiet --write "$key=$value"
+      differs "$key is $live, not $value" || sysctl --quiet --write "$key=$value"
       differing="$differing $key"
     fi
   done <<END
-$(grep -v '^#' "$config" | grep "$only")
+$(wanted | grep -v '^#' | grep "$only")
 END
   if [ -z "$differing" ]; then echo 'unchanged: kernel settings'; else echo "changed:$differing"; fi
 }
@@ -125,6 +126,8 @@ function renderSwap({ host }: SystemArgs): string {
     body: `
 file=/var/swap.berth
 
+${looks}
+
 ${isContainer}
 
 main() {
@@ -134,7 +137,7 @@ main() {
     echo 'unchanged: swap'
   elif [ "$(df --output=avail --block-size=1M /var | tail -n 1 | tr -d ' ')" -lt ${4 * swapMegabytes} ]; then
     echo 'unchanged: no swap, for want of room on the disk that holds /var'
-  else
+  elif ! differs 'no swap'; then
     # Whole or not at all: an interrupted run leaves nothing that is taken for swap.
     rm -f "$file"
     (umask 077 && dd if=/dev/zero of="$file" bs=1M count=${swapMegabytes} 2>/dev/null)
@@ -153,6 +156,8 @@ function renderTime({ host }: SystemArgs): string {
     host: host.name,
     concern: "time",
     body: `
+${looks}
+
 ${isContainer}
 
 main() {
@@ -166,8 +171,10 @@ main() {
       return
     fi
   done
-  systemctl enable --quiet --now systemd-timesyncd
-  echo 'changed: time by systemd-timesyncd'
+  differs 'no time service runs' || {
+    systemctl enable --quiet --now systemd-timesyncd
+    echo 'changed: time by systemd-timesyncd'
+  }
 }
 `,
   });
@@ -180,6 +187,8 @@ function renderUpgrades({ host, updateMinutes }: SystemArgs): string {
     host: host.name,
     concern: "upgrades",
     body: `
+${looks}
+
 ${place}
 
 main() {
@@ -207,10 +216,12 @@ END
   fi
   # The restart is planned in local time.
   if [ "$(readlink -f /etc/localtime)" != /usr/share/zoneinfo/Etc/UTC ] && [ "$(date +%z)" != +0000 ]; then
-    ln -sfn /usr/share/zoneinfo/Etc/UTC /etc/localtime
-    echo 'changed: time zone is UTC'
+    differs "the time zone is $(readlink -f /etc/localtime), not UTC" || {
+      ln -sfn /usr/share/zoneinfo/Etc/UTC /etc/localtime
+      echo 'changed: time zone is UTC'
+    }
   fi
-  systemctl enable --quiet unattended-upgrades.service apt-daily.timer apt-daily-upgrade.timer
+  enabled unattended-upgrades.service apt-daily.timer apt-daily-upgrade.timer
 }
 `,
   });
@@ -227,6 +238,8 @@ function renderFail2ban({ host, trusted }: SystemArgs): string {
     host: host.name,
     concern: "fail2ban",
     body: `
+${looks}
+
 ${place}
 
 main() {
@@ -243,10 +256,12 @@ maxretry = 5
 findtime = 10m
 bantime = 1h
 END
-  systemctl enable --quiet fail2ban
+  enabled fail2ban
   if [ "$placed" = changed ] || ! systemctl is-active --quiet fail2ban; then
-    systemctl restart fail2ban
-    echo 'changed: fail2ban started'
+    differs 'fail2ban does not run' || {
+      systemctl restart fail2ban
+      echo 'changed: fail2ban started'
+    }
   fi
 }
 `,
@@ -276,13 +291,17 @@ function renderAudit({ host }: SystemArgs): string {
     host: host.name,
     concern: "audit",
     body: `
+${looks}
+
 ${place}
 
 ${isContainer}
 
 main() {
-  mkdir -p /root/.ssh /etc/berth /etc/docker
-  chmod 700 /root/.ssh
+  if [ "$looking" != check ]; then
+    mkdir -p /root/.ssh /etc/berth /etc/docker
+    chmod 700 /root/.ssh
+  fi
   place /etc/audit/rules.d/60-berth.rules <<'END'
 # Managed by berth.
 ${watched.map(([path, access, key]) => `-w ${path} -p ${access} -k ${key}`).join("\n")}
@@ -291,11 +310,13 @@ END
     echo 'unchanged: the audit log is that of the machine around this container'
     return
   fi
-  systemctl enable --quiet auditd
+  enabled auditd
   if [ "$placed" = changed ] || ! systemctl is-active --quiet auditd; then
-    systemctl is-active --quiet auditd || systemctl start auditd
-    augenrules --load >/dev/null
-    echo 'changed: audit rules loaded'
+    differs 'auditd does not run' || {
+      systemctl is-active --quiet auditd || systemctl start auditd
+      augenrules --load >/dev/null
+      echo 'changed: audit rules loaded'
+    }
   fi
 }
 `,

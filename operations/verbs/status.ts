@@ -2,6 +2,7 @@ import { managersOf, type Host } from "../../components/config/host.ts";
 import { CommandConnection } from "../../components/fleet/dial-stdio.ts";
 import { sshDirectory } from "../../components/fleet/ssh.render.ts";
 import { siteCertificate } from "../certificates.ts";
+import { deepProblems, readDeep, type DeepStatus } from "../deep.ts";
 import { dockerThroughSsh, ensureSshFiles, hostsOf, type DockerHost } from "../hosts.ts";
 import { stackOutputs, type StackRef } from "../pulumi.ts";
 import { imagePins, isRecord, readStackFile, textValue } from "../stack-file.ts";
@@ -30,7 +31,7 @@ import { exitCodes, stackOptions, stackOptionsHelp, text, type Context, type Ver
 const timeoutMs = 10_000;
 
 export const verb: Verb = {
-  usage: "<stack> [--json]",
+  usage: "<stack> [--deep] [--json]",
   help: [
     "Asks hosts, swarm and edge what is really there and compares it with the stack file: hosts (reachable, engine,",
     "swarm), services (wanted and running tasks, live digest against the pin), certificates per site, release number.",
@@ -38,13 +39,15 @@ export const verb: Verb = {
     "",
     "Exit code 3 when something is not as pinned, not running, not reachable, or a certificate is about to expire.",
     "",
+    "  --deep  reads every setting that berth manages on the hosts as well, and names each that differs",
     "  --json  for programs; use `npm run --silent`",
     stackOptionsHelp,
   ].join("\n"),
-  options: { ...stackOptions, json: { type: "boolean" } },
+  options: { ...stackOptions, deep: { type: "boolean" }, json: { type: "boolean" } },
   positionals: { min: 1, max: 1 },
   async run(context, [stack = ""], flags) {
-    const status = await readStatus({ root: context.root, stack, configFile: text(flags, "config-file") });
+    const ref = { root: context.root, stack, configFile: text(flags, "config-file") };
+    const status = await readStatus(ref, flags["deep"] === true);
     if (flags["json"] === true) context.print(JSON.stringify(status, null, 2));
     else render(context, status);
     return status.asPinned ? exitCodes.done : exitCodes.notAsPinned;
@@ -59,11 +62,13 @@ export interface Status {
   readonly hosts: readonly HostStatus[];
   readonly services: readonly ServiceStatus[];
   readonly certificates: readonly CertificateStatus[];
+  /** What differs on the hosts; only when it was asked for. */
+  readonly deep?: readonly DeepStatus[];
   /** Everything that is not as it should be, in words. */
   readonly problems: readonly string[];
 }
 
-export async function readStatus(ref: StackRef): Promise<Status> {
+export async function readStatus(ref: StackRef, deep = false): Promise<Status> {
   const file = readStackFile(ref);
   const pins = imagePins(file);
   const hosts = await hostsOf(file);
@@ -76,11 +81,12 @@ export async function readStatus(ref: StackRef): Promise<Status> {
   const sites = Array.isArray(outputs["sites"]) ? outputs["sites"].filter((site) => typeof site === "string") : [];
   const docker = hosts.map((host) => dockerThroughSsh(ref, host.name, timeoutMs));
   try {
-    const [infos, swarm, edges, certificates] = await Promise.all([
+    const [infos, swarm, edges, certificates, settings] = await Promise.all([
       Promise.all(hosts.map(async (_, index) => seen(hostInfo(docker[index])))),
       seen(Promise.any(managersOf(hosts).map(async (host) => readSwarm(docker[hosts.indexOf(host)])))),
       Promise.all(edgeHosts.map(async (host) => seen(edgeContainers(docker[hosts.indexOf(host)])))),
       Promise.all(edgeHosts.flatMap((host) => sites.map(async (site) => certificateStatus(ref, host, site)))),
+      deep ? readDeep(ref, file, hosts) : undefined,
     ]);
     const answered = swarm instanceof Error ? undefined : swarm;
     const hostStates = hosts.map((host, index) =>
@@ -98,6 +104,7 @@ export async function readStatus(ref: StackRef): Promise<Status> {
       ...hostStates.flatMap(({ name, problem }) => (problem === null ? [] : [`host ${name}: ${problem}`])),
       ...services.flatMap(({ name, problem }) => (problem === null ? [] : [`service ${name}: ${problem}`])),
       ...certificates.flatMap(({ site, problem }) => (problem === null ? [] : [`certificate of ${site}: ${problem}`])),
+      ...(settings ?? []).flatMap(deepProblems),
     ];
     return {
       stack: ref.stack,
@@ -106,6 +113,7 @@ export async function readStatus(ref: StackRef): Promise<Status> {
       hosts: hostStates,
       services,
       certificates,
+      ...(settings && { deep: settings }),
       problems,
     };
   } finally {

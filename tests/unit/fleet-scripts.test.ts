@@ -1,17 +1,18 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { renderAccess } from "../../components/fleet/access.render.ts";
-import { renderFirewall } from "../../components/fleet/firewall.render.ts";
+import { access } from "../../components/fleet/access.render.ts";
+import { firewall as firewallOf, type FirewallArgs } from "../../components/fleet/firewall.render.ts";
+import { renderGuarded } from "../../components/fleet/guarded.render.ts";
 import { renderSystem, systemScripts } from "../../components/fleet/system.render.ts";
 import { renderFarewell } from "../../components/fleet/farewell.render.ts";
 import { renderMember } from "../../components/fleet/member.render.ts";
 import { renderJoinTokens } from "../../components/fleet/tokens.render.ts";
 import type { Host } from "../../components/config/host.ts";
 import { renderEngine } from "../../components/fleet/engine.render.ts";
-import { asRoot, place, renderScript, rootShell } from "../../components/fleet/script.ts";
+import { asRoot, looks, place, renderScript, rootShell } from "../../components/fleet/script.ts";
 import { golden } from "../support/golden.ts";
 import { checkScript } from "../support/shell.ts";
 
@@ -45,6 +46,9 @@ const firewall = {
   proxyRanges: ["173.245.48.0/20", "2400:cb00::/32"],
 };
 const system = { host: root, updateMinutes: 90, trusted: ["10.0.0.1", "198.18.0.0/24"] };
+
+const renderAccess = (args: Parameters<typeof access>[0]): string => renderGuarded(access(args));
+const renderFirewall = (args: FirewallArgs): string => renderGuarded(firewallOf(args));
 
 const scripts: Record<string, string> = {
   "access-root.sh": renderAccess({ stack: "production", host: root }),
@@ -117,6 +121,13 @@ describe("scripts that prepare a host", () => {
   it("runs every concern of the system, each as far as it comes by itself", () => {
     const whole = renderSystem(system);
     for (const script of Object.values(systemScripts(system))) assert.ok(whole.includes(`(\n${script})\n`));
+    const broken = whole.replace("main() {", "main() {\n  refuse broken");
+    const { status, stdout } = spawnSync("sh", ["-s", "check"], {
+      input: broken.replaceAll("/etc/", "/nowhere/"),
+      encoding: "utf8",
+    });
+    assert.notEqual(status, 0, "one that failed is not forgotten");
+    assert.match(stdout, /60-berth\.rules/, "the last one ran");
   });
 
   it("opens the web on edge hosts alone, for published ports too, and the swarm to the fleet alone", () => {
@@ -155,9 +166,21 @@ describe("scripts that prepare a host", () => {
   });
 
   it("replaces a file only when its content differs", () => {
-    const body = `${place}\nmain() {\n  file=$(mktemp)\n  for text in a a b; do echo $text | place "$file" | cut -d : -f 1; done\n}`;
+    const body = `${looks}\n${place}\nmain() {\n  file=$(mktemp)\n  for text in a a b; do echo $text | place "$file" | cut -d : -f 1; done\n}`;
     const script = renderScript({ host: "web-1", concern: "test", body });
     assert.equal(execFileSync("sh", ["-s"], { input: script, encoding: "utf8" }), "changed\nunchanged\nchanged\n");
+  });
+
+  it("only looks when it is asked to check, and names every line that differs", () => {
+    const file = join(mkdtempSync(join(tmpdir(), "berth-place-")), "file");
+    const body = `${looks}\n${place}\nmain() {\n  printf 'a\\nb\\n' | place ${file}\n}`;
+    const script = renderScript({ host: "web-1", concern: "test", body });
+    const check = () => execFileSync("sh", ["-s", "check"], { input: script, encoding: "utf8" });
+    assert.equal(check(), `differs: ${file} is missing\n`);
+    writeFileSync(file, "a\nc\n");
+    assert.equal(check(), `differs: ${file} lacks "b"\ndiffers: ${file} has "c"\n`);
+    execFileSync("sh", ["-s"], { input: script });
+    assert.equal(check(), "");
   });
 });
 

@@ -73,9 +73,33 @@ program=/var/lib/berth/access
 config=/etc/ssh/sshd_config.d/00-berth.conf
 
 main() {
+  if [ "$looking" = check ]; then
+    [ ! -e "$program.pending" ] || echo 'differs: a change waits to be kept or undone'
+    check
+    return
+  fi
   mkdir -p "$(dirname "$program")"
   settle_earlier
   apply
+}
+
+looking=${1-}
+
+# differs WHAT: says so in a check; otherwise fails, and the change is made.
+differs() {
+  [ "$looking" = check ] || return 1
+  echo "differs: $1"
+}
+
+# enabled UNIT…: starts by itself with the machine
+enabled() {
+  for unit in "$@"; do
+    state=$(systemctl is-enabled "$unit" 2>/dev/null) || state=${state:-missing}
+    case "$state" in
+      enabled | static | alias) ;;
+      *) differs "$unit is $state, not enabled" || systemctl enable --quiet "$unit" ;;
+    esac
+  done
 }
 
 # A change that nobody has said to keep is not what was there before this one.
@@ -135,25 +159,7 @@ apply() {
   if ! complaint=$(sshd -t 2>&1); then
     refuse "sshd refuses its configuration as it stands, got \"$complaint\"; put /etc/ssh in order"
   fi
-  cat >"$program.next" <<'END'
-# Managed by berth. The first value of a setting counts, hence the name of this file.
-PasswordAuthentication no
-KbdInteractiveAuthentication no
-PermitEmptyPasswords no
-PermitUserEnvironment no
-X11Forwarding no
-AllowAgentForwarding no
-AllowTcpForwarding local
-PermitTunnel no
-LoginGraceTime 30
-MaxStartups 100:30:200
-MaxSessions 100
-ClientAliveInterval 60
-ClientAliveCountMax 5
-LogLevel VERBOSE
-KexAlgorithms -ecdh-sha2-*,diffie-hellman-group14-*,diffie-hellman-group-exchange-*,diffie-hellman-group1-*
-MACs -hmac-sha1*,umac-64*,hmac-sha2-256,hmac-sha2-512,umac-128@openssh.com
-END
+  wanted >"$program.next"
   # sshd writes its process id anew when it reads its configuration; an older one means an older configuration.
   if cmp -s "$program.next" "$config" && ! newer "$config" "$pid"; then
     rm "$program.next"
@@ -176,6 +182,63 @@ END
   done
   reload
   echo "changed: $config, read by sshd"
+}
+
+wanted() {
+  cat <<'END'
+# Managed by berth. The first value of a setting counts, hence the name of this file.
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+PermitEmptyPasswords no
+PermitUserEnvironment no
+X11Forwarding no
+AllowAgentForwarding no
+AllowTcpForwarding local
+PermitTunnel no
+LoginGraceTime 30
+MaxStartups 100:30:200
+MaxSessions 100
+ClientAliveInterval 60
+ClientAliveCountMax 5
+LogLevel VERBOSE
+KexAlgorithms -ecdh-sha2-*,diffie-hellman-group14-*,diffie-hellman-group-exchange-*,diffie-hellman-group1-*
+MACs -hmac-sha1*,umac-64*,hmac-sha2-256,hmac-sha2-512,umac-128@openssh.com
+END
+}
+
+# What sshd makes of all its files, against what it makes of these settings alone.
+check() {
+  wanted | place "$config"
+  scratch=$(mktemp -d)
+  trap 'rm -rf "$scratch"' EXIT
+  wanted >"$scratch/wanted"
+  keys="^($(sed -n 's/^\([A-Z][A-Za-z0-9]*\) .*/\1/p' "$scratch/wanted" | tr '[:upper:]' '[:lower:]' | paste -sd '|')) "
+  sshd -T -f "$scratch/wanted" | grep -E "$keys" | sort >"$scratch/expected"
+  sshd -T | grep -E "$keys" | sort >"$scratch/found"
+  diff "$scratch/expected" "$scratch/found" |
+    sed -n 's|^< \(.*\)|differs: sshd lacks "\1"|p; s|^> \(.*\)|differs: sshd has "\1"|p'
+  ! newer "$config" "$pid" || echo "differs: sshd has not read $config since it was changed"
+}
+
+place() {
+  placed=unchanged
+  if [ "$looking" = check ]; then
+    if [ -e "$1" ]; then
+      diff - "$1" | sed -n "s|^< \(.*\)|differs: $1 lacks \"\1\"|p; s|^> \(.*\)|differs: $1 has \"\1\"|p"
+    else
+      echo "differs: $1 is missing"
+    fi
+    return
+  fi
+  mkdir -p "$(dirname "$1")"
+  cat >"$1.berth"
+  if cmp -s "$1.berth" "$1"; then
+    rm "$1.berth"
+  else
+    mv "$1.berth" "$1"
+    placed=changed
+  fi
+  echo "$placed: $1"
 }
 
 revert() {

@@ -11,12 +11,39 @@ refuse() {
 
 config=/etc/docker/daemon.json
 
+looking=${1-}
+
+# differs WHAT: says so in a check; otherwise fails, and the change is made.
+differs() {
+  [ "$looking" = check ] || return 1
+  echo "differs: $1"
+}
+
+# enabled UNIT…: starts by itself with the machine
+enabled() {
+  for unit in "$@"; do
+    state=$(systemctl is-enabled "$unit" 2>/dev/null) || state=${state:-missing}
+    case "$state" in
+      enabled | static | alias) ;;
+      *) differs "$unit is $state, not enabled" || systemctl enable --quiet "$unit" ;;
+    esac
+  done
+}
+
 place() {
+  placed=unchanged
+  if [ "$looking" = check ]; then
+    if [ -e "$1" ]; then
+      diff - "$1" | sed -n "s|^< \(.*\)|differs: $1 lacks \"\1\"|p; s|^> \(.*\)|differs: $1 has \"\1\"|p"
+    else
+      echo "differs: $1 is missing"
+    fi
+    return
+  fi
   mkdir -p "$(dirname "$1")"
   cat >"$1.berth"
   if cmp -s "$1.berth" "$1"; then
     rm "$1.berth"
-    placed=unchanged
   else
     mv "$1.berth" "$1"
     placed=changed
@@ -41,12 +68,13 @@ main() {
   esac
   present=$(dpkg-query --show --showformat '${db:Status-Status}:${Package} ')
   # Docker's own packages exclude the distribution's and do as well.
-  installed docker-ce || wanted="$wanted $engine"
+  if installed docker-ce; then engine='docker-ce docker-ce-cli containerd.io'; else wanted="$wanted $engine"; fi
   # Each of the others is a time service already, and is removed for another one.
   installed chrony || installed ntpsec || installed ntp || wanted="$wanted systemd-timesyncd"
 
   configure
   install_packages
+  hold
   start
 }
 
@@ -55,7 +83,7 @@ configure() {
   # shellcheck disable=SC3045
   if (ulimit -n 65536) 2>/dev/null; then files=65536; else files=$(ulimit -Hn); fi
   mine=/var/lib/berth/owns-daemon.json
-  if [ ! -e "$mine" ]; then
+  if [ "$looking" != check ] && [ ! -e "$mine" ]; then
     [ ! -e "$config" ] ||
       refuse "$config is there already and would be replaced; move it away, and Docker's data to /var/lib/docker if it names another place"
     mkdir -p "$(dirname "$mine")"
@@ -106,6 +134,19 @@ package_command() {
   done
 }
 
+# An upgrade of these restarts Docker and with it every container: not at night and unasked.
+hold() {
+  held=$(apt-mark showhold)
+  for package in $engine containerd; do
+    dpkg-query --show --showformat '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || continue
+    if echo "$held" | grep -qx "$package"; then continue; fi
+    differs "$package is not held at its version" || {
+      apt-mark hold "$package" >/dev/null
+      echo "changed: $package is held at its version"
+    }
+  done
+}
+
 install_packages() {
   missing=
   for package in $wanted; do
@@ -115,6 +156,7 @@ install_packages() {
     echo 'unchanged: packages'
     return
   fi
+  if differs "packages are missing:$missing"; then return; fi
   free=$(df --output=avail --block-size=1M /var | tail -n 1 | tr -d ' ')
   [ "$free" -ge 2048 ] ||
     refuse "too little room on the disk that holds /var, got $free MB free; make room for 2048 MB"
@@ -132,10 +174,14 @@ install_packages() {
 }
 
 start() {
-  systemctl enable --quiet docker
+  enabled docker
   if ! systemctl is-active --quiet docker; then
-    systemctl start docker
-    echo 'changed: Docker started'
+    differs 'Docker does not run' || {
+      systemctl start docker
+      echo 'changed: Docker started'
+    }
+  elif newer "$config" /run/docker.pid && differs "Docker has not read $config since it was changed"; then
+    :
   elif newer "$config" /run/docker.pid; then
     running=$(docker ps --quiet | wc -l)
     [ "$running" -eq 0 ] ||

@@ -73,9 +73,33 @@ program=/var/lib/berth/firewall
 rules=/etc/berth/firewall.nft
 
 main() {
+  if [ "$looking" = check ]; then
+    [ ! -e "$program.pending" ] || echo 'differs: a change waits to be kept or undone'
+    check
+    return
+  fi
   mkdir -p "$(dirname "$program")"
   settle_earlier
   apply
+}
+
+looking=${1-}
+
+# differs WHAT: says so in a check; otherwise fails, and the change is made.
+differs() {
+  [ "$looking" = check ] || return 1
+  echo "differs: $1"
+}
+
+# enabled UNIT…: starts by itself with the machine
+enabled() {
+  for unit in "$@"; do
+    state=$(systemctl is-enabled "$unit" 2>/dev/null) || state=${state:-missing}
+    case "$state" in
+      enabled | static | alias) ;;
+      *) differs "$unit is $state, not enabled" || systemctl enable --quiet "$unit" ;;
+    esac
+  done
 }
 
 # A change that nobody has said to keep is not what was there before this one.
@@ -145,10 +169,24 @@ PROGRAM
 }
 
 apply() {
+  mkdir -p "$(dirname "$rules")"
+  wanted >"$rules.next"
+  if cmp -s "$rules.next" "$rules" && nft list table inet berth >/dev/null 2>&1; then
+    rm "$rules.next"
+    echo 'unchanged: firewall'
+    return
+  fi
+  admits_client
+  nft --check --file "$rules.next"
+  guard
+  nft --file "$rules.next"
+  echo 'changed: firewall'
+}
+
+wanted() {
   # sshd may listen elsewhere than at the port that is dialled, behind a forwarder.
   ports=$(sshd -T | sed -n 's/^port //p' | sort -un | paste -sd ,)
-  mkdir -p "$(dirname "$rules")"
-  cat >"$rules.next" <<END
+  cat <<END
 # Managed by berth; changes made here are lost.
 table inet berth
 delete table inet berth
@@ -180,16 +218,44 @@ table inet berth {
   }
 }
 END
-  if cmp -s "$rules.next" "$rules" && nft list table inet berth >/dev/null 2>&1; then
-    rm "$rules.next"
-    echo 'unchanged: firewall'
+}
+
+# nftables lists rules in words of its own: what is loaded, against what it lists of these rules in an empty network.
+check() {
+  wanted | place "$rules"
+  scratch=$(mktemp -d)
+  trap 'rm -rf "$scratch"' EXIT
+  wanted >"$scratch/wanted"
+  # shellcheck disable=SC2016 # expanded by the inner shell
+  unshare --net sh -c 'nft --file "$1" && nft list table inet berth' sh "$scratch/wanted" >"$scratch/expected"
+  if nft list table inet berth >"$scratch/found" 2>/dev/null; then
+    diff "$scratch/expected" "$scratch/found" |
+      sed -n 's|^< *\(.*\)|differs: the firewall lacks "\1"|p; s|^> *\(.*\)|differs: the firewall has "\1"|p' | tr -d '\t'
+  else
+    echo 'differs: the firewall is not loaded'
+  fi
+  enabled berth-firewall.service
+}
+
+place() {
+  placed=unchanged
+  if [ "$looking" = check ]; then
+    if [ -e "$1" ]; then
+      diff - "$1" | sed -n "s|^< \(.*\)|differs: $1 lacks \"\1\"|p; s|^> \(.*\)|differs: $1 has \"\1\"|p"
+    else
+      echo "differs: $1 is missing"
+    fi
     return
   fi
-  admits_client
-  nft --check --file "$rules.next"
-  guard
-  nft --file "$rules.next"
-  echo 'changed: firewall'
+  mkdir -p "$(dirname "$1")"
+  cat >"$1.berth"
+  if cmp -s "$1.berth" "$1"; then
+    rm "$1.berth"
+  else
+    mv "$1.berth" "$1"
+    placed=changed
+  fi
+  echo "$placed: $1"
 }
 
 revert() {

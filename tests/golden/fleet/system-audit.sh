@@ -9,12 +9,39 @@ refuse() {
   exit 1
 }
 
+looking=${1-}
+
+# differs WHAT: says so in a check; otherwise fails, and the change is made.
+differs() {
+  [ "$looking" = check ] || return 1
+  echo "differs: $1"
+}
+
+# enabled UNIT…: starts by itself with the machine
+enabled() {
+  for unit in "$@"; do
+    state=$(systemctl is-enabled "$unit" 2>/dev/null) || state=${state:-missing}
+    case "$state" in
+      enabled | static | alias) ;;
+      *) differs "$unit is $state, not enabled" || systemctl enable --quiet "$unit" ;;
+    esac
+  done
+}
+
 place() {
+  placed=unchanged
+  if [ "$looking" = check ]; then
+    if [ -e "$1" ]; then
+      diff - "$1" | sed -n "s|^< \(.*\)|differs: $1 lacks \"\1\"|p; s|^> \(.*\)|differs: $1 has \"\1\"|p"
+    else
+      echo "differs: $1 is missing"
+    fi
+    return
+  fi
   mkdir -p "$(dirname "$1")"
   cat >"$1.berth"
   if cmp -s "$1.berth" "$1"; then
     rm "$1.berth"
-    placed=unchanged
   else
     mv "$1.berth" "$1"
     placed=changed
@@ -27,8 +54,10 @@ is_container() {
 }
 
 main() {
-  mkdir -p /root/.ssh /etc/berth /etc/docker
-  chmod 700 /root/.ssh
+  if [ "$looking" != check ]; then
+    mkdir -p /root/.ssh /etc/berth /etc/docker
+    chmod 700 /root/.ssh
+  fi
   place /etc/audit/rules.d/60-berth.rules <<'END'
 # Managed by berth.
 -w /etc/passwd -p wa -k identity
@@ -50,11 +79,13 @@ END
     echo 'unchanged: the audit log is that of the machine around this container'
     return
   fi
-  systemctl enable --quiet auditd
+  enabled auditd
   if [ "$placed" = changed ] || ! systemctl is-active --quiet auditd; then
-    systemctl is-active --quiet auditd || systemctl start auditd
-    augenrules --load >/dev/null
-    echo 'changed: audit rules loaded'
+    differs 'auditd does not run' || {
+      systemctl is-active --quiet auditd || systemctl start auditd
+      augenrules --load >/dev/null
+      echo 'changed: audit rules loaded'
+    }
   fi
 }
 

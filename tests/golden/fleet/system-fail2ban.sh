@@ -9,12 +9,39 @@ refuse() {
   exit 1
 }
 
+looking=${1-}
+
+# differs WHAT: says so in a check; otherwise fails, and the change is made.
+differs() {
+  [ "$looking" = check ] || return 1
+  echo "differs: $1"
+}
+
+# enabled UNIT…: starts by itself with the machine
+enabled() {
+  for unit in "$@"; do
+    state=$(systemctl is-enabled "$unit" 2>/dev/null) || state=${state:-missing}
+    case "$state" in
+      enabled | static | alias) ;;
+      *) differs "$unit is $state, not enabled" || systemctl enable --quiet "$unit" ;;
+    esac
+  done
+}
+
 place() {
+  placed=unchanged
+  if [ "$looking" = check ]; then
+    if [ -e "$1" ]; then
+      diff - "$1" | sed -n "s|^< \(.*\)|differs: $1 lacks \"\1\"|p; s|^> \(.*\)|differs: $1 has \"\1\"|p"
+    else
+      echo "differs: $1 is missing"
+    fi
+    return
+  fi
   mkdir -p "$(dirname "$1")"
   cat >"$1.berth"
   if cmp -s "$1.berth" "$1"; then
     rm "$1.berth"
-    placed=unchanged
   else
     mv "$1.berth" "$1"
     placed=changed
@@ -36,10 +63,12 @@ maxretry = 5
 findtime = 10m
 bantime = 1h
 END
-  systemctl enable --quiet fail2ban
+  enabled fail2ban
   if [ "$placed" = changed ] || ! systemctl is-active --quiet fail2ban; then
-    systemctl restart fail2ban
-    echo 'changed: fail2ban started'
+    differs 'fail2ban does not run' || {
+      systemctl restart fail2ban
+      echo 'changed: fail2ban started'
+    }
   fi
 }
 

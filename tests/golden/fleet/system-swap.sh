@@ -11,6 +11,25 @@ refuse() {
 
 file=/var/swap.berth
 
+looking=${1-}
+
+# differs WHAT: says so in a check; otherwise fails, and the change is made.
+differs() {
+  [ "$looking" = check ] || return 1
+  echo "differs: $1"
+}
+
+# enabled UNIT…: starts by itself with the machine
+enabled() {
+  for unit in "$@"; do
+    state=$(systemctl is-enabled "$unit" 2>/dev/null) || state=${state:-missing}
+    case "$state" in
+      enabled | static | alias) ;;
+      *) differs "$unit is $state, not enabled" || systemctl enable --quiet "$unit" ;;
+    esac
+  done
+}
+
 is_container() {
   systemd-detect-virt --quiet --container
 }
@@ -22,7 +41,7 @@ main() {
     echo 'unchanged: swap'
   elif [ "$(df --output=avail --block-size=1M /var | tail -n 1 | tr -d ' ')" -lt 8192 ]; then
     echo 'unchanged: no swap, for want of room on the disk that holds /var'
-  else
+  elif ! differs 'no swap'; then
     # Whole or not at all: an interrupted run leaves nothing that is taken for swap.
     rm -f "$file"
     (umask 077 && dd if=/dev/zero of="$file" bs=1M count=2048 2>/dev/null)

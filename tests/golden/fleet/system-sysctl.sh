@@ -11,12 +11,39 @@ refuse() {
 
 config=/etc/sysctl.d/90-berth.conf
 
+looking=${1-}
+
+# differs WHAT: says so in a check; otherwise fails, and the change is made.
+differs() {
+  [ "$looking" = check ] || return 1
+  echo "differs: $1"
+}
+
+# enabled UNIT…: starts by itself with the machine
+enabled() {
+  for unit in "$@"; do
+    state=$(systemctl is-enabled "$unit" 2>/dev/null) || state=${state:-missing}
+    case "$state" in
+      enabled | static | alias) ;;
+      *) differs "$unit is $state, not enabled" || systemctl enable --quiet "$unit" ;;
+    esac
+  done
+}
+
 place() {
+  placed=unchanged
+  if [ "$looking" = check ]; then
+    if [ -e "$1" ]; then
+      diff - "$1" | sed -n "s|^< \(.*\)|differs: $1 lacks \"\1\"|p; s|^> \(.*\)|differs: $1 has \"\1\"|p"
+    else
+      echo "differs: $1 is missing"
+    fi
+    return
+  fi
   mkdir -p "$(dirname "$1")"
   cat >"$1.berth"
   if cmp -s "$1.berth" "$1"; then
     rm "$1.berth"
-    placed=unchanged
   else
     mv "$1.berth" "$1"
     placed=changed
@@ -28,8 +55,8 @@ is_container() {
   systemd-detect-virt --quiet --container
 }
 
-main() {
-  place "$config" <<'END'
+wanted() {
+  cat <<'END'
 # Managed by berth.
 fs.inotify.max_user_instances = 1024
 fs.protected_fifos = 2
@@ -66,16 +93,20 @@ net.ipv6.conf.default.accept_source_route = 0
 vm.overcommit_memory = 1
 vm.swappiness = 10
 END
+}
+
+main() {
+  wanted | place "$config"
   only=.
   if is_container; then only='^net\.ipv'; fi
   differing=
   while read -r key _ value; do
     if live=$(sysctl -n "$key" 2>/dev/null) && [ "$live" != "$value" ]; then
-      sysctl --quiet --write "$key=$value"
+      differs "$key is $live, not $value" || sysctl --quiet --write "$key=$value"
       differing="$differing $key"
     fi
   done <<END
-$(grep -v '^#' "$config" | grep "$only")
+$(wanted | grep -v '^#' | grep "$only")
 END
   if [ -z "$differing" ]; then echo 'unchanged: kernel settings'; else echo "changed:$differing"; fi
 }

@@ -9,6 +9,25 @@ refuse() {
   exit 1
 }
 
+looking=${1-}
+
+# differs WHAT: says so in a check; otherwise fails, and the change is made.
+differs() {
+  [ "$looking" = check ] || return 1
+  echo "differs: $1"
+}
+
+# enabled UNIT…: starts by itself with the machine
+enabled() {
+  for unit in "$@"; do
+    state=$(systemctl is-enabled "$unit" 2>/dev/null) || state=${state:-missing}
+    case "$state" in
+      enabled | static | alias) ;;
+      *) differs "$unit is $state, not enabled" || systemctl enable --quiet "$unit" ;;
+    esac
+  done
+}
+
 is_container() {
   systemd-detect-virt --quiet --container
 }
@@ -24,8 +43,10 @@ main() {
       return
     fi
   done
-  systemctl enable --quiet --now systemd-timesyncd
-  echo 'changed: time by systemd-timesyncd'
+  differs 'no time service runs' || {
+    systemctl enable --quiet --now systemd-timesyncd
+    echo 'changed: time by systemd-timesyncd'
+  }
 }
 
 main </dev/null

@@ -9,12 +9,39 @@ refuse() {
   exit 1
 }
 
+looking=${1-}
+
+# differs WHAT: says so in a check; otherwise fails, and the change is made.
+differs() {
+  [ "$looking" = check ] || return 1
+  echo "differs: $1"
+}
+
+# enabled UNIT…: starts by itself with the machine
+enabled() {
+  for unit in "$@"; do
+    state=$(systemctl is-enabled "$unit" 2>/dev/null) || state=${state:-missing}
+    case "$state" in
+      enabled | static | alias) ;;
+      *) differs "$unit is $state, not enabled" || systemctl enable --quiet "$unit" ;;
+    esac
+  done
+}
+
 place() {
+  placed=unchanged
+  if [ "$looking" = check ]; then
+    if [ -e "$1" ]; then
+      diff - "$1" | sed -n "s|^< \(.*\)|differs: $1 lacks \"\1\"|p; s|^> \(.*\)|differs: $1 has \"\1\"|p"
+    else
+      echo "differs: $1 is missing"
+    fi
+    return
+  fi
   mkdir -p "$(dirname "$1")"
   cat >"$1.berth"
   if cmp -s "$1.berth" "$1"; then
     rm "$1.berth"
-    placed=unchanged
   else
     mv "$1.berth" "$1"
     placed=changed
@@ -47,10 +74,12 @@ END
   fi
   # The restart is planned in local time.
   if [ "$(readlink -f /etc/localtime)" != /usr/share/zoneinfo/Etc/UTC ] && [ "$(date +%z)" != +0000 ]; then
-    ln -sfn /usr/share/zoneinfo/Etc/UTC /etc/localtime
-    echo 'changed: time zone is UTC'
+    differs "the time zone is $(readlink -f /etc/localtime), not UTC" || {
+      ln -sfn /usr/share/zoneinfo/Etc/UTC /etc/localtime
+      echo 'changed: time zone is UTC'
+    }
   fi
-  systemctl enable --quiet unattended-upgrades.service apt-daily.timer apt-daily-upgrade.timer
+  enabled unattended-upgrades.service apt-daily.timer apt-daily-upgrade.timer
 }
 
 main </dev/null

@@ -49,8 +49,8 @@ describe("npm run berth", () => {
   const usage: [string[], string][] = [
     [["nope"], 'berth: unknown verb, got "nope"; use one of pin, releases, rollback, status, host-key'],
     [["toString"], 'berth: unknown verb, got "toString"; use one of pin, releases, rollback, status, host-key'],
-    [["status"], "berth status: takes <stack> [--json], got none; see `npm run berth -- status --help`"],
-    [["status", "a", "b"], "berth status: takes <stack> [--json], got a b; see `npm run berth -- status --help`"],
+    [["status"], "berth status: takes <stack> [--deep] [--json], got none; see `npm run berth -- status --help`"],
+    [["status", "a", "b"], "berth status: takes <stack> [--deep] [--json], got a b; see `npm run berth -- status --help`"],
     [["status", "a", "--jsno"], "berth status: unknown option '--jsno'; see `npm run berth -- status --help`"],
     [["pin", "a", "api"], 'berth: is not name=tag, got "api"; write for example api=1.4.3'],
     [["pin", "a", "api=1", "api=2"], "berth pin: api: is given twice; give each name one tag"],

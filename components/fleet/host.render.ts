@@ -1,0 +1,73 @@
+import type { Firewall } from "../config/firewall.ts";
+import { managersOf, type Host as HostConfig } from "../config/host.ts";
+import type { Registry } from "../config/stack.ts";
+import { access } from "./access.render.ts";
+import { renderEngine } from "./engine.render.ts";
+import { firewall } from "./firewall.render.ts";
+import { renderOnHost, type GuardedArgs } from "./guarded.render.ts";
+import { renderSystem, systemScripts, type SystemArgs } from "./system.render.ts";
+
+export interface HostConcernsArgs {
+  readonly stack: string;
+  readonly host: HostConfig;
+  /** All hosts of the stack. */
+  readonly hosts: readonly HostConfig[];
+  readonly registry: Registry;
+  readonly firewall: Firewall;
+  /** Networks of the proxy in front of the edge. */
+  readonly proxyRanges: readonly string[];
+}
+
+/** What a host is made of, in the order in which it is applied. */
+export interface HostConcerns {
+  readonly access: GuardedArgs;
+  readonly engine: string;
+  readonly system: string;
+  readonly firewall: GuardedArgs;
+}
+
+export function hostConcerns(args: HostConcernsArgs): HostConcerns {
+  const { stack, host, registry } = args;
+  return {
+    access: access({ stack, host }),
+    engine: renderEngine({ host, edge: host.labels["edge"] === "true", registry }),
+    system: renderSystem(systemArgs(args)),
+    firewall: firewall(args),
+  };
+}
+
+function systemArgs({ host, hosts, firewall }: HostConcernsArgs): SystemArgs {
+  return { host, updateMinutes: updateMinutes(host, hosts), trusted: trusted(hosts, firewall) };
+}
+
+/** Ends what a check printed; without it the connection was cut, and what is missing is not known to be right. */
+export const checkEnd = "checked";
+
+/**
+ * One script that looks at everything berth manages on a host, by the very scripts that apply it, and changes nothing.
+ * To be run by root's shell with the argument `check`. Prints `concern NAME`, lines `differs: …`, `end STATUS`.
+ */
+export function renderCheck(args: HostConcernsArgs): string {
+  const { access, engine, firewall } = hostConcerns(args);
+  const system = systemScripts(systemArgs(args));
+  const scripts = { access: renderOnHost(access), engine, ...system, firewall: renderOnHost(firewall) };
+  const parts = Object.entries(scripts).map(
+    ([concern, script]) => `echo 'concern ${concern}'\n(\n${script}) 2>&1\necho "end $?"\n`,
+  );
+  return `${parts.join("")}echo ${checkEnd}\n`;
+}
+
+/** An hour for each manager, so that no two are down at once; the others follow every half hour. */
+function updateMinutes(host: HostConfig, hosts: readonly HostConfig[]): number {
+  const managers = managersOf(hosts);
+  if (host.role === "manager") return 60 * managers.indexOf(host);
+  return 60 * managers.length + 30 * hosts.filter(({ role }) => role === "worker").indexOf(host);
+}
+
+/** Whom no number of failed logins shuts out. */
+function trusted(hosts: readonly HostConfig[], { ssh }: Firewall): string[] {
+  return [
+    ...hosts.flatMap(({ privateAddress }) => (privateAddress === undefined ? [] : [privateAddress])),
+    ...ssh.filter((network) => !network.endsWith("/0")),
+  ].toSorted();
+}
