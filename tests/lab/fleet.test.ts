@@ -49,7 +49,9 @@ describe("a fleet of three hosts", function () {
     if (this.currentTest?.state !== "failed") return;
     await writeFile(lab.stackFile, pristine);
     for (const host of ["host1", "host2", "host3"]) await lab.run("docker", "start", container(host));
-    await eventually(async () => void (await lab.mustUp()));
+    await eventually(async () => {
+      await lab.mustUp();
+    });
   });
 
   const container = (host: string): string => `berth-${lab.lab.name}-${host}`;
@@ -102,6 +104,8 @@ describe("a fleet of three hosts", function () {
     );
     assert.equal((await lab.pulumi("preview", "--expect-no-changes")).code, 0);
     assert.deepEqual(await status().then(({ problems }) => problems), []);
+    const deep = await lab.berth("status", "--deep");
+    assert.equal(deep.code, 0, deep.stdout + deep.stderr);
   });
 
   it("keeps no join token in the state", async () => {
