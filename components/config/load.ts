@@ -10,7 +10,7 @@ import type { Firewall } from "./firewall.ts";
 import type { Host } from "./host.ts";
 import { withManaged } from "./managed.ts";
 import { list, show } from "./refusals.ts";
-import { resolveSystem, siteRules } from "./resolve.ts";
+import { maintenanceRules, resolveSystem, siteRules } from "./resolve.ts";
 import { roomRules } from "./room-rules.ts";
 import { secretProblems, suppliedSecrets } from "./secret-rules.ts";
 import { stackRules, stackSystemRules, volumeUsers } from "./stack-rules.ts";
@@ -95,6 +95,15 @@ export function parse(raw: RawConfig): Config {
       ...toProblems("system", restore(rules, system.original)),
       ...toProblems("berth:", restore(roomRules(stack.rest, system.rest), stack.original)),
       ...toProblems("berth:", stackSystemRules(stack.rest, system.rest, documents, raw.stack)),
+      ...toProblems(
+        "berth:",
+        restore(
+          stack.rest.domain === undefined
+            ? []
+            : maintenanceRules(stack.rest.maintenance ?? [], system.rest.edge?.sites, stack.rest.domain),
+          stack.original,
+        ),
+      ),
       ...capacityProblems(stack.rest, system.rest),
       ...nameProblems(stack.rest.system, system.rest.name),
       ...neighbourProblems(stack.rest.system, raw.knownSystems ?? []),

@@ -1,8 +1,11 @@
+import type { Maintenance } from "./edge.ts";
 import type { Finding, Path } from "./findings.ts";
-import { show } from "./refusals.ts";
+import type { Parts } from "./lenient.ts";
+import { list, show } from "./refusals.ts";
 import type { Stack } from "./stack.ts";
 import type { Service } from "./service.ts";
 import type { Store } from "./store.ts";
+import type { SystemParts } from "./system-rules.ts";
 import type { System } from "./system.ts";
 
 /** The system as this stack runs it: its sizes and limits, its domain, without secrets that were left unset. */
@@ -28,9 +31,59 @@ export function resolveSystem(system: System, stack: Stack, unset: readonly stri
         ...site,
         host: domain(site.host),
         headers: mapValues(site.headers, domain),
+        security: { ...site.security, csp: mapValues(site.security.csp, (sources) => sources.map(domain)) },
+        ...(site.cors && { cors: { ...site.cors, origins: site.cors.origins.map(domain) } }),
+        redirects: site.redirects.map((redirect) => ({ ...redirect, to: domain(redirect.to) })),
+        routes: site.routes.map((route) => ({
+          ...route,
+          ...maintained(stack.maintenance, domain(site.host), route.path, domain),
+        })),
       })),
     },
   };
+}
+
+const segments = (path: string): string => `${path.replace(/\/+$/, "")}/`;
+
+/** What the stack says of a route: the entry of its host whose path is nearest above it. */
+function maintained(
+  entries: Stack["maintenance"],
+  host: string,
+  path: string,
+  domain: (text: string) => string,
+): { maintenance?: Maintenance } {
+  const [entry] = entries
+    .filter((one) => domain(one.host) === host && segments(path).startsWith(segments(one.path)))
+    .toSorted((a, b) => segments(b.path).length - segments(a.path).length);
+  return entry ? { maintenance: { retryAfter: entry.retryAfter, message: entry.message } } : {};
+}
+
+/** Maintenance of what there is not would leave visitors where they are. */
+export function maintenanceRules(
+  entries: Parts<Stack["maintenance"]>,
+  sites: NonNullable<SystemParts["edge"]>["sites"] = [],
+  domain: string,
+): Finding[] {
+  const full = (text: string): string => text.replaceAll("${domain}", domain);
+  return entries.flatMap(({ host, path }, index) => {
+    if (host === undefined || path === undefined) return [];
+    const site = sites.find((one) => one.host !== undefined && full(one.host) === full(host));
+    if (!site) {
+      const cure = `use ${list(
+        sites.flatMap((one) => one.host ?? []),
+        "or",
+      )}`;
+      return [
+        { path: ["maintenance", index, "host"], message: `is no host of the system, got ${show(host)}; ${cure}` },
+      ];
+    }
+    const paths = (site.routes ?? []).flatMap((route) => route.path ?? []);
+    if (segments(path) === "/" || paths.some((one) => segments(one) === segments(path))) return [];
+    const cure = `use ${list([...new Set(["/", ...paths])], "or")}`;
+    return [
+      { path: ["maintenance", index, "path"], message: `is no route of ${full(host)}, got ${show(path)}; ${cure}` },
+    ];
+  });
 }
 
 function resizeService(

@@ -44,6 +44,11 @@ export const absolutePath = z
   .string()
   .startsWith("/", { error: refuse("is not an absolute path", "start it with /") })
   .meta({ title: "path" });
+/** A path as nginx compares it: decoded, and without what it takes out (`//`, `/./`, `/../`). */
+export const routePath = absolutePath.refine((text) => !/[%?#]|\/\/|\/\.\.?(\/|$)/.test(text), {
+  error: refuse("matches no request", "write it decoded, without a query, %, //, /./ or /../"),
+  abort: true,
+});
 export const imageKey = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,29}$/, {
@@ -61,7 +66,7 @@ export const headerName = z.string().regex(/^[A-Za-z0-9-]+$/, {
   error: refuse("is not a header name", "use letters, digits and hyphens"),
 });
 export const rate = z.string().regex(/^[1-9]\d* r\/(s|m)$/, {
-  error: refuse("is not a rate", 'write for example "10 r/s" or "100 r/m"'),
+  error: refuse("is not a rate", 'write for example "10 r/s" or "100 r/m", at least "1 r/m"'),
 });
 /** Never root: by number, for a name means what the image says. */
 export const numericUser = z

@@ -3,7 +3,7 @@ import { imageRefPattern } from "../shared/image-ref.ts";
 import { firewall } from "./firewall.ts";
 import { host } from "./host.ts";
 import { refuse, show } from "./refusals.ts";
-import { addressRange, duration, envName, imageKey, label, pem, rate, size } from "./scalars.ts";
+import { addressRange, duration, envName, imageKey, label, oneLine, pem, rate, routePath, size } from "./scalars.ts";
 import { endpoint } from "./store.ts";
 
 /*
@@ -37,7 +37,18 @@ export const override = z.strictObject({
 
 export const limitOverride = z.strictObject({
   rate: rate.optional().describe("Requests per client address"),
+  connections: z.int().min(1).optional().describe("Requests of a client address under way at a time"),
   burst: z.int().min(0).optional().describe("Requests above the rate that are served without delay"),
+});
+
+export const maintenance = z.strictObject({
+  host: z.string().min(1).describe("Host of the site; `${domain}` is replaced"),
+  path: routePath.default("/").describe("Route that waits, and all below it; `/` is the whole site"),
+  retryAfter: duration.default("10 minutes").describe("When visitors are told to come back"),
+  message: oneLine
+    .max(500, { error: refuse("is too long", "use at most 500 characters") })
+    .default("We are working on this page and will be back shortly.")
+    .describe("What visitors read"),
 });
 
 export const acme = z.strictObject({
@@ -127,6 +138,10 @@ export const stackSchema = z.strictObject({
   convergenceSlack: duration
     .default("3 seconds")
     .describe("Time allowed on top of a service's own health budget before a rollout counts as failed"),
+  maintenance: z
+    .array(maintenance)
+    .default([])
+    .describe("What is answered 503 for the time being, to all but `berth:operators`"),
 });
 
 export type StackInput = z.input<typeof stackSchema>;

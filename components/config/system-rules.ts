@@ -1,6 +1,7 @@
 import { keysAt, type Finding, type Path } from "./findings.ts";
 import type { Parts } from "./lenient.ts";
 import { list, show } from "./refusals.ts";
+import { securityHeaderNames } from "./security.ts";
 import type { Service } from "./service.ts";
 import { connectable, storeRules } from "./store-rules.ts";
 import type { System } from "./system.ts";
@@ -22,6 +23,10 @@ export function systemRules(system: SystemParts, document: unknown): Finding[] {
     networks: keysAt(document, ["networks"]),
     secrets: keysAt(document, ["secrets"]),
     limits: keysAt(document, ["edge", "limits"]),
+    rated: keysAt(document, ["edge", "limits"]).filter((name) => {
+      const given = keysAt(document, ["edge", "limits", name]);
+      return given.includes("rate") || given.includes("connections");
+    }),
   };
   return [
     ...services(system).flatMap(([name, service]) => serviceRules(["services", name], name, service, names)),
@@ -39,6 +44,8 @@ interface Names {
   readonly networks: readonly string[];
   readonly secrets: readonly string[];
   readonly limits: readonly string[];
+  /** Limits for which the document gives a figure, right or wrong. */
+  readonly rated: readonly string[];
 }
 
 const services = (system: SystemParts): [string, ServiceParts][] => Object.entries(system.services ?? {});
@@ -198,24 +205,57 @@ function secretRules(system: SystemParts, names: Names): Finding[] {
 }
 
 function routeRules(system: SystemParts, names: Names): Finding[] {
-  const { network, sites = [] } = system.edge ?? {};
+  const { network, limits = {}, sites = [] } = system.edge ?? {};
   return [
     ...unknownName(["edge", "network"], network, names.networks, "a network"),
-    ...sites.flatMap((site, s) => {
-      // As nginx is told: `/api` and `/api/` are one prefix.
-      const prefixes = (site.routes ?? []).map((route) => route.path?.replace(/\/+$/, ""));
-      return (site.routes ?? []).flatMap((route, r) => {
-        const path = ["edge", "sites", s, "routes", r];
-        const again = prefixes[r] !== undefined && prefixes.indexOf(prefixes[r]) < r;
-        const message = `is routed twice on this host, got ${show(route.path)}; keep one of the routes`;
-        return [
-          ...(again ? [{ path: [...path, "path"], message }] : []),
-          ...unknownName([...path, "limit"], route.limit, names.limits, "a limit"),
-          ...targetRules([...path, "service"], route.service, network, system, names),
-        ];
-      });
+    ...Object.entries(limits).flatMap(([name, { rate, connections }]) => {
+      const message = "limits nothing, got neither `rate` nor `connections`; give one of them";
+      // A refused rate is taken out, and reported already.
+      return (rate ?? connections ?? names.rated.includes(name)) ? [] : [{ path: ["edge", "limits", name], message }];
     }),
+    ...sites.flatMap((site, s) => siteRoutes(["edge", "sites", s], site, system, names)),
   ];
+}
+
+type SiteParts = NonNullable<NonNullable<SystemParts["edge"]>["sites"]>[number];
+
+function siteRoutes(path: Path, site: SiteParts, system: SystemParts, names: Names): Finding[] {
+  const { routes = [], redirects = [] } = site;
+  // As nginx is told: `/api` and `/api/` are one prefix.
+  const prefixes = [...routes, ...redirects].map((entry) => entry.path?.replace(/\/+$/, ""));
+  const twice = (place: Path, at: number, given: string | undefined): Finding[] => {
+    const message = `is routed twice on this host, got ${show(given)}; keep one of the routes`;
+    return prefixes[at] !== undefined && prefixes.indexOf(prefixes[at]) < at ? [{ path: place, message }] : [];
+  };
+  return [
+    ...(prefixes.length === 0 ? [{ path, message: "serves nothing, got no routes and no redirects; add one" }] : []),
+    ...headerRules(path, site),
+    ...cspRules([...path, "security", "csp"], site.security?.csp ?? {}),
+    ...redirects.flatMap((redirect, r) => twice([...path, "redirects", r, "path"], routes.length + r, redirect.path)),
+    ...routes.flatMap((route, r) => [
+      ...twice([...path, "routes", r, "path"], r, route.path),
+      ...unknownName([...path, "routes", r, "limit"], route.limit, names.limits, "a limit"),
+      ...targetRules([...path, "routes", r, "service"], route.service, system.edge?.network, system, names),
+    ]),
+  ];
+}
+
+/** One place says what is sent: else an answer would have a header twice, or not the one that was meant. */
+function headerRules(path: Path, { headers = {}, cors }: SiteParts): Finding[] {
+  return Object.keys(headers).flatMap((name) => {
+    const part = securityHeaderNames[name.toLowerCase()];
+    const place = [...path, "headers", name];
+    if (part !== undefined) return [{ path: place, message: `is set by \`security.${part}\`; say it there` }];
+    if (!cors || !/^access-control-/i.test(name)) return [];
+    return [{ path: place, message: "is set by `cors`; say it there" }];
+  });
+}
+
+function cspRules(path: Path, csp: Readonly<Record<string, readonly string[]>>): Finding[] {
+  return Object.entries(csp).flatMap(([directive, sources]) => {
+    const message = "allows nothing and something, got 'none' beside others; keep one of the two";
+    return sources.length > 1 && sources.includes("'none'") ? [{ path: [...path, directive], message }] : [];
+  });
 }
 
 function targetRules(

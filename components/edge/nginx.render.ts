@@ -6,7 +6,7 @@ export type Files = Readonly<Record<string, string>>;
 
 /** Where nginx finds the edge's directory: the same path on the host and in its container. */
 export const edgeRoot = "/var/lib/berth/edge";
-/** Where metrics are read, inside the edge's network namespace. */
+/** Where metrics are read: by services on the edge's network tier, for the port is not published. */
 export const statusPort = 8081;
 
 const managed = "# Managed by berth; changes made here are lost.";
@@ -32,7 +32,7 @@ export function renderNginx(input: { readonly drain: Duration }): Files {
 
 function listeners(phase: "warm" | "open", at: { http: string; https: string }, options: string): Files {
   const file = (name: string, text: string) => [`listen/${phase}/${name}.conf`, `${text}\n`] as const;
-  const status = phase === "open" ? `listen 127.0.0.1:${statusPort} reuseport;` : "# not before it is open";
+  const status = phase === "open" ? `listen ${statusPort} reuseport;` : "listen unix:/run/nginx/status.sock;";
   return Object.fromEntries([
     file("http", `listen ${at.http};`),
     // nginx takes the options of a socket once, from the server that answers unknown names.
@@ -46,6 +46,7 @@ function listeners(phase: "warm" | "open", at: { http: string; https: string }, 
 
 function main(drain: Duration): string[] {
   return [
+    "load_module /usr/lib/nginx/modules/ngx_http_brotli_filter_module.so;",
     "user nginx;",
     "worker_processes auto;",
     "pid /run/nginx/nginx.pid;",
@@ -73,9 +74,13 @@ function main(drain: Duration): string[] {
       "",
       ...limits,
       "",
+      ...requests,
+      "",
       ...strangers,
       "",
       ...loopback,
+      "",
+      ...status,
       "",
       "include sites/*.conf;",
     ]),
@@ -112,24 +117,30 @@ const tls = [
   "ssl_session_tickets off;",
 ];
 
+const texts = [
+  ...["application/javascript", "application/json", "application/ld+json", "application/manifest+json"],
+  ...["application/xml", "image/svg+xml", "text/css", "text/javascript", "text/plain", "text/xml"],
+].join(" ");
 const compression = [
+  "# Of what a visitor takes, brotli is preferred.",
+  "brotli on;",
+  "brotli_comp_level 4;",
+  "brotli_min_length 1024;",
+  `brotli_types ${texts};`,
   "gzip on;",
   "gzip_vary on;",
   "gzip_proxied any;",
   "gzip_comp_level 5;",
   "gzip_min_length 1024;",
-  `gzip_types ${[
-    ...["application/javascript", "application/json", "application/ld+json", "application/manifest+json"],
-    ...["application/xml", "image/svg+xml", "text/css", "text/javascript", "text/plain", "text/xml"],
-  ].join(" ")};`,
+  `gzip_types ${texts};`,
 ];
 
 // Paths without their query: links and WebSocket addresses carry tokens there.
 const fields = {
   time: '"$time_iso8601"',
-  requestId: '"$request_id"',
+  requestId: '"$request_name"',
   client: '"$remote_addr"',
-  country: '"$http_cf_ipcountry"',
+  country: '"$country"',
   method: '"$request_method"',
   scheme: '"$scheme"',
   host: '"$host"',
@@ -170,14 +181,53 @@ const passing = [
 
 const limits = [
   "limit_req_status 429;",
+  "limit_conn_status 429;",
+  "limit_conn_log_level warn;",
   "limit_req_log_level warn;",
-  "# An application that limits by itself says when to come back.",
-  ...block('map "$status:$upstream_http_retry_after" $retry_after', ['"429:" "1";', 'default "";']),
+  "# Routes say how long; an application that limits by itself says when to come back.",
+  ...block('map "$status:$upstream_http_retry_after:$wait" $retry_after', [
+    '"429::" "1";',
+    '"~^(429|503)::(?<seconds>.+)$" $seconds;',
+    'default "";',
+  ]),
   ...block("geo $dollar", ['default "$";']),
 ];
 
+const requests = [
+  "# What a route or a site does not set is empty.",
+  "uninitialized_variable_warn off;",
+  "# A request keeps the name it was given on its way here, if that is one.",
+  ...block("map $http_x_request_id $request_name", [
+    '"~^[A-Za-z0-9_-]{8,64}$" $http_x_request_id;',
+    "default $request_id;",
+  ]),
+  "# What sets a cookie is one visitor's own, and an error may be gone in a moment.",
+  ...block('map "$cache:$status:$sent_http_set_cookie" $cache_control', [
+    '"~^hashed:(200|206|304):$" "public, max-age=31536000, immutable";',
+    '"~^(hashed|revalidate):[0-9]+:.+" "private, no-store";',
+    '"~^(hashed|revalidate):" "no-cache";',
+    '"~^private:" "private, no-store";',
+    "default $upstream_http_cache_control;",
+  ]),
+];
+
+/** Networks that are nobody's outside. */
+const nearby = ["127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fd00::/8"];
+
 /** Names that no site has: no answer, and no certificate that would tell whose address this is. */
 const strangers = [
+  ...block("geo $nearby", ["default 0;", ...nearby.map((network) => `${network} 1;`)]),
+  "# The host itself may ask for the edge's health without TLS.",
+  ...block("server", [
+    "include listen/http.conf;",
+    "server_name localhost 127.0.0.1;",
+    "access_log off;",
+    "default_type text/plain;",
+    "if ($nearby = 0) { return 444; }",
+    ...block("location = /health", ['return 200 "ok\\n";']),
+    ...block("location /", ["return 444;"]),
+  ]),
+  "",
   ...block("server", ["include listen/http-default.conf;", "server_name _;", "access_log off;", "return 444;"]),
   "",
   ...block("server", [
@@ -190,14 +240,15 @@ const strangers = [
 ];
 
 const loopback = [
-  "# For the host's script and for metrics; reached from inside the network namespace only.",
+  "# For the host's script; reached from inside the network namespace only.",
   ...block("server", [
     "include port.conf;",
-    "include listen/status.conf;",
     "include listen/phase.conf;",
     "access_log off;",
+    'set $wait "";',
+    'set $cache "";',
+    'set $country "";',
     ...block("location = /berth/ready", ['return 200 "$configuration $phase\\n";']),
-    ...block("location = /berth/status", ["stub_status;"]),
     ...block("location ~ ^/berth/upstreams/(?<upstream>[a-z0-9-]+)$", [
       "proxy_method HEAD;",
       "proxy_connect_timeout 1s;",
@@ -205,5 +256,22 @@ const loopback = [
       "proxy_next_upstream_timeout 2s;",
       "proxy_pass http://$upstream/;",
     ]),
+  ]),
+];
+
+const gauges = ["active", "reading", "writing", "waiting"].map(
+  (state) => `nginx_connections_${state} $connections_${state}\\n`,
+);
+
+const status = [
+  "# For metrics: as nginx has them, and as Prometheus reads them. The port is not published.",
+  ...block("server", [
+    "include listen/status.conf;",
+    "access_log off;",
+    ...nearby.map((network) => `allow ${network};`),
+    "deny all;",
+    ...block("location = /berth/status", ["stub_status;"]),
+    ...block("location = /metrics", ["default_type text/plain;", `return 200 "${gauges.join("")}";`]),
+    ...block("location /", ["return 404;"]),
   ]),
 ];

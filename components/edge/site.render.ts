@@ -1,8 +1,9 @@
-import type { Edge, Route, Site } from "../config/edge.ts";
+import type { Edge, Maintenance, Redirect, Route, Site } from "../config/edge.ts";
 import type { WebService } from "../config/service.ts";
 import { milliseconds, type Duration } from "../shared/duration.ts";
+import { corsDirectives, corsMaps, securityHeaders } from "./headers.render.ts";
 import { edgeRoot } from "./nginx.render.ts";
-import { block, headerName, literal, path, rate, size, time } from "./syntax.ts";
+import { block, headerName, indent, literal, path, rate, size, time } from "./syntax.ts";
 
 export interface SitesInput {
   readonly system: string;
@@ -30,17 +31,53 @@ export function renderSites(input: SitesInput): string {
   const used = new Set(input.sites.flatMap((site) => site.routes.map((route) => route.service)));
   const lines = [
     `# Managed by berth: the sites of ${input.system}. Changes made here are lost.`,
-    ...Object.entries(input.limits).map(
-      ([name, limit]) => `limit_req_zone $binary_remote_addr zone=${zone(input, name)}:10m rate=${rate(limit.rate)};`,
-    ),
+    ...Object.entries(input.limits).flatMap(([name, limit]) => zones(zone(input, name), limit)),
+    ...operatorMap(input),
+    ...countryMap(input),
+    ...input.sites.flatMap((site, index) => (site.cors ? corsMaps(corsName(input, index), site.cors) : [])),
     ...Object.keys(input.upstreams)
       .filter((service) => used.has(service))
       .flatMap((service) => ["", ...upstream(target(input, service))]),
     "",
     ...toHttps(input),
-    ...input.sites.flatMap((site) => ["", ...server(site, input)]),
+    ...input.sites.flatMap((site, index) => ["", ...server(site, index, input)]),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+function zones(zone: string, limit: Edge["limits"][string]): string[] {
+  return [
+    ...(limit.rate === undefined
+      ? []
+      : [`limit_req_zone $binary_remote_addr zone=${zone}:10m rate=${rate(limit.rate)};`]),
+    ...(limit.connections === undefined ? [] : [`limit_conn_zone $binary_remote_addr zone=${zone}-connections:10m;`]),
+  ];
+}
+
+/** Variables of nginx have no hyphens. */
+const variable = ({ system }: SitesInput, name: string): string => `${system.replaceAll("-", "_")}_${name}`;
+const corsName = (input: SitesInput, site: number): string => variable(input, `cors_${site}`);
+
+/** Operators see what is under maintenance. */
+function operatorMap(input: SitesInput): string[] {
+  if (!input.sites.some((site) => site.routes.some((route) => route.maintenance))) return [];
+  return block(`geo $${variable(input, "waits")}`, [
+    "default 1;",
+    ...input.operators.map((network) => `${network} 0;`),
+  ]);
+}
+
+/** Only a proxy that is trusted knows the visitor's country. */
+function countryMap(input: SitesInput): string[] {
+  if (input.trustedProxies.length === 0) return [];
+  const name = variable(input, "proxied");
+  return [
+    ...block(`geo $realip_remote_addr $${name}`, [
+      "default 0;",
+      ...input.trustedProxies.map((network) => `${network} 1;`),
+    ]),
+    ...block(`map $${name} $${variable(input, "country")}`, ['default "";', "1 $http_cf_ipcountry;"]),
+  ];
 }
 
 /** Names a certificate must hold for these sites. */
@@ -112,17 +149,25 @@ function askPeers(group: string): string[] {
   ];
 }
 
-function server(site: Site, input: SitesInput): string[] {
+function server(site: Site, index: number, input: SitesInput): string[] {
+  const everything = [...site.routes, ...site.redirects].some((entry) => prefixOf(entry.path) === "");
+  const cached = site.routes.some((route) => route.cache !== "application");
   return block("server", [
     "include listen/https.conf;",
     `server_name ${site.host};`,
     `ssl_certificate certificates/${input.system}/fullchain.pem;`,
     `ssl_certificate_key certificates/${input.system}/privkey.pem;`,
     ...realAddress(input.trustedProxies),
+    ...(input.trustedProxies.length > 0 ? [`set $country $${variable(input, "country")};`] : []),
     "",
-    ...responseHeaders(site.headers),
+    ...responseHeaders({ ...securityHeaders(site.security), ...site.headers }),
+    ...(cached ? ["add_header Cache-Control $cache_control always;", "proxy_hide_header Cache-Control;"] : []),
+    ...(site.cors ? corsDirectives(corsName(input, index)) : []),
     ...proxyHeaders(false),
+    ...site.redirects.flatMap((redirect) => ["", ...redirection(redirect, site.host)]),
     ...site.routes.flatMap((route) => ["", ...locations(route, input)]),
+    // Else nginx would look for a file of its own.
+    ...(everything ? [] : ["", ...block("location /", ["return 404;"])]),
   ]);
 }
 
@@ -138,7 +183,7 @@ function realAddress(trusted: readonly string[]): string[] {
 function responseHeaders(headers: Readonly<Record<string, string>>): string[] {
   const own: [string, string][] = Object.entries(headers).map(([name, value]) => [headerName(name), literal(value)]);
   return [
-    ...[...own, ["X-Request-Id", "$request_id"]].map(([name, value]) => `add_header ${name} ${value} always;`),
+    ...[...own, ["X-Request-Id", "$request_name"]].map(([name, value]) => `add_header ${name} ${value} always;`),
     "add_header Retry-After $retry_after always;",
     ...[...own.map(([name]) => name), "X-Request-Id"].map((name) => `proxy_hide_header ${name};`),
   ];
@@ -151,19 +196,39 @@ function proxyHeaders(websocket: boolean): string[] {
     "proxy_set_header X-Real-IP $remote_addr;",
     "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;",
     "proxy_set_header X-Forwarded-Proto $scheme;",
-    "proxy_set_header X-Request-Id $request_id;",
+    "proxy_set_header X-Request-Id $request_name;",
     ...(websocket
       ? ["proxy_set_header Upgrade $http_upgrade;", "proxy_set_header Connection $connection_upgrade;"]
       : ['proxy_set_header Connection "";']),
   ];
 }
 
+const prefixOf = (path: string): string => path.replace(/\/+$/, "");
+
+/** With what follows the prefix as the visitor wrote it: nginx's own view of it is decoded, and may hold line ends. */
+function redirection({ path: from, to, status, keep }: Redirect, host: string): string[] {
+  const prefix = prefixOf(from);
+  const target = prefixOf(to.startsWith("/") ? `https://${host}${to}` : to);
+  const whole = to.endsWith("/") || target.lastIndexOf("/") < "https://".length ? `${target}/` : target;
+  if (!keep) return below(prefix, [`return ${status} ${whole};`]);
+  const rest = prefix === "" ? "$request_uri" : "$1$is_args$args";
+  const kept = `return ${status} ${target}${rest};`;
+  if (prefix === "") return below(prefix, [kept]);
+  const written = encodeURI(prefix).replaceAll(/[^A-Za-z0-9/_-]/g, (c) => `\\x${c.charCodeAt(0).toString(16)}`);
+  return below(prefix, [
+    `if ($request_uri ~ "^${written}(/[^?]*)") { ${kept} }`,
+    `return ${status} ${whole}$is_args$args;`,
+  ]);
+}
+
+function below(prefix: string, body: readonly string[]): string[] {
+  const rest = block(`location ${path(`${prefix}/`)}`, body);
+  return prefix === "" ? rest : [...block(`location = ${path(prefix)}`, body), ...rest];
+}
+
 /** A prefix of whole segments: `/api` is `/api` and what is below `/api/`, not `/apinot`. */
 function locations(route: Route, input: SitesInput): string[] {
-  const body = routeBody(route, input);
-  const prefix = route.path.replace(/\/+$/, "");
-  const below = block(`location ${path(`${prefix}/`)}`, body);
-  return prefix === "" ? below : [...block(`location = ${path(prefix)}`, body), ...below];
+  return below(prefixOf(route.path), routeBody(route, input));
 }
 
 function routeBody(route: Route, input: SitesInput): string[] {
@@ -174,9 +239,10 @@ function routeBody(route: Route, input: SitesInput): string[] {
   const { name } = target(input, route.service);
   return [
     ...(route.access === "operators" ? [...input.operators.map((network) => `allow ${network};`), "deny all;"] : []),
-    ...(limit && route.limit !== undefined
-      ? [`limit_req zone=${zone(input, route.limit)}${limit.burst > 0 ? ` burst=${limit.burst} nodelay` : ""};`]
-      : []),
+    ...(route.maintenance ? maintenance(route.maintenance, variable(input, "waits")) : []),
+    ...(limit && route.limit !== undefined ? limited(zone(input, route.limit), limit) : []),
+    ...(route.cache === "application" ? [] : [`set $cache ${route.cache};`]),
+    ...(route.buffering ? [] : ["proxy_buffering off;"]),
     ...(route.accessLog ? [] : ["access_log off;"]),
     `client_max_body_size ${size(route.bodySize)};`,
     `proxy_connect_timeout ${time(route.connectTimeout ?? route.timeout)};`,
@@ -186,6 +252,28 @@ function routeBody(route: Route, input: SitesInput): string[] {
     ...(route.websocket ? proxyHeaders(true) : []),
     // With a path, even `/`, nginx puts it in the place of the location's prefix.
     `proxy_pass http://${name}${route.stripPrefix ? "/" : ""};`,
+  ];
+}
+
+/** When the next request of the rate is due, a visitor may come back. */
+function limited(zone: string, { rate: perUnit, burst, connections }: Edge["limits"][string]): string[] {
+  const [count = "1", unit] = perUnit?.split(" r/") ?? [];
+  const wait = Math.ceil((unit === "m" ? 60 : 1) / Number(count));
+  return [
+    ...(perUnit === undefined ? [] : [`limit_req zone=${zone}${burst > 0 ? ` burst=${burst} nodelay` : ""};`]),
+    ...(connections === undefined ? [] : [`limit_conn ${zone}-connections ${connections};`]),
+    ...(wait > 1 ? [`set $wait ${wait};`] : []),
+  ];
+}
+
+function maintenance({ retryAfter, message }: Maintenance, waits: string): string[] {
+  const text = message.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+  const page = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Maintenance</title><p>${text}</p></html>`;
+  return [
+    "default_type text/html;",
+    `if ($${waits}) {`,
+    ...indent([`set $wait ${Math.ceil(milliseconds(retryAfter) / 1000)};`, `return 503 ${literal(page)};`]),
+    "}",
   ];
 }
 

@@ -38,18 +38,13 @@ const redis = {
 
 const password = { kind: "generated", length: 64, characters: "hex" } as const;
 
-const headers = {
-  "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
-  "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-  "X-Frame-Options": "DENY",
-  "X-Content-Type-Options": "nosniff",
-};
+const security = { csp: { "default-src": ["'none'"], "frame-ancestors": ["'none'"] } };
 
 /** The virtual host of one mode. What tells about the application's inside is for operators. */
 function site(host: string, service: string) {
   return {
     host,
-    headers,
+    security,
     routes: [
       { path: "/", service, limit: "visitors" },
       { path: "/health", service, accessLog: false },

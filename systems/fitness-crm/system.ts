@@ -16,26 +16,19 @@ const settings = {
   SESSION_COOKIE_SAMESITE: "Lax",
 };
 
-const headers = {
-  "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
-  "X-Frame-Options": "DENY",
-  "X-Content-Type-Options": "nosniff",
-  "Referrer-Policy": "strict-origin-when-cross-origin",
-  "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-};
 // Errors in the browser go to Sentry.
-const sitePolicy = [
-  "default-src 'self'",
-  "script-src 'self'",
-  "style-src 'self' 'unsafe-inline'",
-  "img-src 'self' data: blob:",
-  "connect-src 'self' https://*.sentry.io",
-  "worker-src 'self'",
-  "object-src 'none'",
-  "base-uri 'self'",
-  "form-action 'self'",
-  "frame-ancestors 'none'",
-].join("; ");
+const sitePolicy = {
+  "default-src": ["'self'"],
+  "script-src": ["'self'"],
+  "style-src": ["'self'", "'unsafe-inline'"],
+  "img-src": ["'self'", "data:", "blob:"],
+  "connect-src": ["'self'", "https://*.sentry.io"],
+  "worker-src": ["'self'"],
+  "object-src": ["'none'"],
+  "base-uri": ["'self'"],
+  "form-action": ["'self'"],
+  "frame-ancestors": ["'none'"],
+};
 
 export default defineSystem({
   name: "fitness-crm",
@@ -146,9 +139,12 @@ export default defineSystem({
     sites: [
       {
         host: "${domain}",
-        headers: { ...headers, "Content-Security-Policy": sitePolicy },
+        security: { csp: sitePolicy },
+        cors: { origins: ["https://${domain}"], credentials: true },
         routes: [
-          { path: "/", service: "frontend" },
+          // Pages and the service worker are asked for anew; what they name has its content's digest in its own name.
+          { path: "/", service: "frontend", cache: "revalidate" },
+          { path: "/assets", service: "frontend", cache: "hashed" },
           { path: "/api", service: "backend", limit: "api", bodySize: "10 MB" },
           { path: "/api/auth", service: "backend", limit: "login" },
           { path: "/api/admin", service: "backend", limit: "api", access: "operators" },

@@ -57,22 +57,21 @@ const hex = { kind: "generated", length: 64, characters: "hex" } as const;
 const postgresUrl = (user: string, password: string) =>
   ({ kind: "composed", template: `postgresql://${user}:\${${password}}@postgres:5432/${user}` }) as const;
 
-const headers = {
-  "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
-  "X-Frame-Options": "DENY",
-  "X-Content-Type-Options": "nosniff",
-  "Referrer-Policy": "strict-origin-when-cross-origin",
-};
-const apiPolicy = { "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'" };
+const apiPolicy = { csp: { "default-src": ["'none'"], "frame-ancestors": ["'none'"] } };
 /** Dashboards put scripts and styles into their pages. */
 const pagePolicy = {
-  "Content-Security-Policy":
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; " +
-    "img-src 'self' data:; connect-src 'self' wss://${domain}; frame-ancestors 'none'",
+  csp: {
+    "default-src": ["'self'"],
+    "script-src": ["'self'", "'unsafe-inline'", "'unsafe-eval'"],
+    "style-src": ["'self'", "'unsafe-inline'"],
+    "img-src": ["'self'", "data:"],
+    "connect-src": ["'self'", "wss://${domain}"],
+    "frame-ancestors": ["'none'"],
+  },
 };
 const forOperators = (host: string, service: string) => ({
   host,
-  headers: { ...headers, ...pagePolicy },
+  security: pagePolicy,
   routes: [{ path: "/", service, access: "operators" as const, websocket: true }],
 });
 
@@ -331,7 +330,7 @@ export default defineSystem({
     sites: [
       {
         host: "${domain}",
-        headers: { ...headers, ...apiPolicy },
+        security: apiPolicy,
         routes: [
           { path: "/api/auth", service: "auth-service", limit: "auth" },
           { path: "/api/chat", service: "chat-service", limit: "chat", bodySize: "10 MB" },
@@ -343,7 +342,7 @@ export default defineSystem({
       },
       {
         host: "gateway.${domain}",
-        headers: { ...headers, ...apiPolicy },
+        security: apiPolicy,
         routes: [{ path: "/", service: "kong", limit: "api" }],
       },
       forOperators("grafana.${domain}", "grafana"),

@@ -35,24 +35,20 @@ const health = { path: "/health", interval: "1 second", timeout: "2 seconds", re
 // 10 MB of file plus the multipart wrapping around it.
 const uploadSize = "12 MB";
 
-const headers = {
-  "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
-  "X-Frame-Options": "DENY",
-  "X-Content-Type-Options": "nosniff",
-  "X-XSS-Protection": "1; mode=block",
-};
+const headers = { "X-XSS-Protection": "1; mode=block" };
 // Next puts its data and styles into the page itself.
-const sitePolicy = [
-  "default-src 'self'",
-  "script-src 'self' 'unsafe-inline'",
-  "style-src 'self' 'unsafe-inline'",
-  "img-src 'self' data: blob:",
-  "connect-src 'self' wss://${domain} https://api.${domain}",
-  "object-src 'none'",
-  "base-uri 'self'",
-  "form-action 'self'",
-  "frame-ancestors 'none'",
-].join("; ");
+const sitePolicy = {
+  "default-src": ["'self'"],
+  "script-src": ["'self'", "'unsafe-inline'"],
+  "style-src": ["'self'", "'unsafe-inline'"],
+  "img-src": ["'self'", "data:", "blob:"],
+  "connect-src": ["'self'", "wss://${domain}", "https://api.${domain}"],
+  "object-src": ["'none'"],
+  "base-uri": ["'self'"],
+  "form-action": ["'self'"],
+  "frame-ancestors": ["'none'"],
+};
+const apiPolicy = { "default-src": ["'none'"], "frame-ancestors": ["'none'"] };
 
 export default defineSystem({
   name: "palmistry",
@@ -154,7 +150,8 @@ export default defineSystem({
     sites: [
       {
         host: "${domain}",
-        headers: { ...headers, "Content-Security-Policy": sitePolicy },
+        security: { csp: sitePolicy },
+        headers,
         routes: [
           { path: "/api/", service: "api", limit: "api", bodySize: uploadSize },
           { path: "/api/ws", service: "api", websocket: true },
@@ -164,7 +161,10 @@ export default defineSystem({
       },
       {
         host: "api.${domain}",
-        headers: { ...headers, "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'" },
+        security: { csp: apiPolicy },
+        headers,
+        // The site's own pages, and nobody else's.
+        cors: { origins: ["https://${domain}"], credentials: true },
         routes: [
           { path: "/", service: "api", limit: "api", bodySize: uploadSize },
           { path: "/api/ws", service: "api", websocket: true },

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { gunzipSync } from "node:zlib";
+import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { startSockets } from "../support/load.ts";
-import { sites } from "../support/edge-sites.ts";
-import { TestEdge, visit } from "./edge-host.ts";
+import { maintained, sites } from "../support/edge-sites.ts";
+import { TestEdge, visit, visitPlain } from "./edge-host.ts";
 
 const host = "shop.test";
 
@@ -22,7 +22,7 @@ describe("routes of the edge", function () {
     edge = await TestEdge.start();
     await Promise.all([edge.mirror("shop-api"), edge.mirror("shop-web"), edge.task("shop-app")]);
     await edge.must(edge.runtime());
-    const headers = { "X-Frame-Options": "DENY", "X-Price": '$5 "net"' };
+    const headers = { "X-Price": '$5 "net"' };
     const routes = [
       { path: "/api", service: "api", bodySize: "2 KB" },
       { path: "/api/v2/", service: "web", stripPrefix: true },
@@ -30,10 +30,27 @@ describe("routes of the edge", function () {
       { path: "/quiet", service: "api", accessLog: false },
       { path: "/slow", service: "app", timeout: "1 second" },
       { path: "/ws", service: "app", websocket: true },
+      { path: "/one", service: "app", limit: "one" },
+      { path: "/assets", service: "web", cache: "hashed" },
+      { path: "/pages", service: "web", cache: "revalidate" },
       { path: "/", service: "web" },
     ] as const;
-    const limits = { few: { rate: "1 r/m", burst: 2 } };
-    const input = sites("shop", { api: 8000, web: 8000, app: 8000 }, [{ host, headers, routes: [...routes] }], limits);
+    const redirects = [
+      { path: "/old.d", to: "/new", status: 308 },
+      { path: "/gone", to: "https://archive.test/", keep: false, status: 302 },
+    ] as const;
+    const cors = { origins: ["https://app.test"], credentials: true };
+    const limits = { few: { rate: "1 r/m", burst: 2 }, one: { connections: 1, burst: 0 } } as const;
+    const input = sites(
+      "shop",
+      { api: 8000, web: 8000, app: 8000 },
+      [
+        { host, headers, cors, redirects: [...redirects], routes: [...routes] },
+        { host: "www.shop.test", redirects: [{ to: "https://shop.test" }] },
+        { host: "api.shop.test", routes: [{ path: "/api", service: "api" }] },
+      ],
+      limits,
+    );
     await edge.must(edge.site(input, "10 seconds"));
   });
   after(() => edge.stop());
@@ -92,7 +109,7 @@ describe("routes of the edge", function () {
         [200, undefined],
         [200, undefined],
         [200, undefined],
-        [429, "1"],
+        [429, "60"],
       ],
     );
     assert.equal(answers[3]!.headers["x-frame-options"], "DENY");
@@ -111,7 +128,7 @@ describe("routes of the edge", function () {
 
   it("compress text, and say that they do", async () => {
     const { headers, raw } = await visit(edge, host, "/?size=5000", { headers: { "accept-encoding": "gzip" } });
-    assert.deepEqual([headers["content-encoding"], headers["vary"]], ["gzip", "Accept-Encoding"]);
+    assert.deepEqual([headers["content-encoding"], headers["vary"]], ["gzip", "Accept-Encoding, Origin"]);
     assert.equal((JSON.parse(gunzipSync(raw).toString()) as Seen).service, "shop-web");
   });
 
@@ -128,9 +145,88 @@ describe("routes of the edge", function () {
     assert.ok(!(await edge.log()).some((line) => line.includes("token=secret")));
   });
 
-  it("counts connections for metrics, on the loopback only", async () => {
-    assert.match(await edge.inside("http://127.0.0.1:8081/berth/status"), /^Active connections: \d+/);
+  it("counts connections for metrics, on the edge's own networks only", async () => {
+    for (const at of ["127.0.0.1", edge.name]) {
+      assert.match(await edge.inside(`http://${at}:8081/berth/status`), /^Active connections: \d+/);
+      assert.match(await edge.inside(`http://${at}:8081/metrics`), /^nginx_connections_active \d+\n/);
+    }
     assert.equal((await visit(edge, host, "/berth/status")).body.includes("Active connections"), false);
+  });
+
+  it("answer 429 to a visitor with too many requests at a time", async () => {
+    const both = await Promise.all([visit(edge, host, "/one/slow?ms=1500"), visit(edge, host, "/one/slow?ms=1500")]);
+    assert.deepEqual(both.map(({ status }) => status).toSorted(), [200, 429]);
+    assert.equal(both.find(({ status }) => status === 429)?.headers["retry-after"], "1");
+  });
+
+  it("lead elsewhere by their code, with what follows as it was written", async () => {
+    const led = async (name: string, path: string) => {
+      const { status, headers } = await visit(edge, name, path);
+      return `${status} ${headers.location}`;
+    };
+    assert.equal(await led(host, "/old.d/a%20b%0d%0aX:y?c=d"), "308 https://shop.test/new/a%20b%0d%0aX:y?c=d");
+    assert.equal(await led(host, "/old.d"), "308 https://shop.test/new");
+    assert.equal(await led(host, "/gone/far?x"), "302 https://archive.test/");
+    assert.equal(await led("www.shop.test", "/a%2Fb?c=d"), "301 https://shop.test/a%2Fb?c=d");
+    assert.equal((await visit(edge, host, "/oldxd")).status, 200, "a dot is a dot");
+    assert.equal((await visit(edge, "api.shop.test", "/")).status, 404, "nothing of nginx's own is served");
+  });
+
+  it("say how long answers are kept, but never of what sets a cookie, nor of errors", async () => {
+    const kept = async (path: string) => (await visit(edge, host, path)).headers["cache-control"];
+    assert.equal(await kept("/assets/a.1b2c.js?header=Cache-Control:no-cache"), "public, max-age=31536000, immutable");
+    assert.equal(await kept("/assets/a.js?header=Set-Cookie:a=b"), "private, no-store");
+    assert.equal(await kept("/assets/a.js?status=404"), "no-cache");
+    assert.equal(await kept("/pages/"), "no-cache");
+    assert.equal(await kept("/?header=Cache-Control:max-age=5"), "max-age=5", "else the application says it");
+    assert.equal(await kept("/"), undefined);
+  });
+
+  it("let listed origins read answers, whatever the application says", async () => {
+    const ask = (origin: string, method = "GET", more = {}) =>
+      visit(edge, host, "/?header=Access-Control-Allow-Origin:*", { method, headers: { origin, ...more } });
+    const own = await ask("https://app.test");
+    assert.equal(own.headers["access-control-allow-origin"], "https://app.test");
+    assert.equal(own.headers["access-control-allow-credentials"], "true");
+    assert.match(own.headers.vary ?? "", /Origin/);
+    const other = await ask("https://evil.test");
+    assert.deepEqual([other.status, other.headers["access-control-allow-origin"]], [200, undefined]);
+    const question = { "access-control-request-method": "PUT" };
+    const before = await ask("https://app.test", "OPTIONS", question);
+    assert.deepEqual(
+      [before.status, before.headers["access-control-allow-methods"]],
+      [204, "GET, HEAD, POST, PUT, PATCH, DELETE"],
+    );
+    const refused = await ask("https://evil.test", "OPTIONS", question);
+    assert.deepEqual([refused.status, refused.headers["access-control-allow-methods"]], [204, undefined]);
+  });
+
+  it("keep the name of a request that has one", async () => {
+    assert.equal((await see("/", { "x-request-id": "abc-12345678" })).headers["x-request-id"], "abc-12345678");
+    assert.match((await see("/", { "x-request-id": "a b" })).headers["x-request-id"] ?? "", /^[0-9a-f]{32}$/);
+  });
+
+  it("compress with brotli for those that take it", async () => {
+    const { headers, raw } = await visit(edge, host, "/?size=5000", { headers: { "accept-encoding": "gzip, br" } });
+    assert.equal(headers["content-encoding"], "br");
+    assert.equal((JSON.parse(brotliDecompressSync(raw).toString()) as Seen).service, "shop-web");
+  });
+
+  it("answer for the edge's health without TLS, to its own host", async () => {
+    const { status, body } = await visitPlain(edge, "localhost", "/health");
+    assert.deepEqual([status, body], [200, "ok\n"]);
+    await assert.rejects(visitPlain(edge, "shop.invalid", "/health"), /socket hang up|ECONNRESET/);
+  });
+
+  it("make visitors wait during maintenance, and let operators through", async () => {
+    const away = await edge.site(maintained([]), "10 seconds");
+    assert.equal(away.code, 0, away.output);
+    const { status, headers, body } = await visit(edge, host, "/pay/now");
+    assert.deepEqual([status, headers["retry-after"], headers["x-frame-options"]], [503, "600", "DENY"]);
+    assert.match(body, /Back at 5 &lt;b> &amp; "\$" later/);
+    assert.equal((await visit(edge, host, "/")).status, 200, "another route is served");
+    await edge.must(edge.site(maintained(["0.0.0.0/0"]), "10 seconds"));
+    assert.equal((await visit(edge, host, "/pay/now")).status, 200);
   });
 });
 

@@ -129,4 +129,84 @@ export const siteCases: Readonly<Record<string, SitesInput>> = {
   "routes-for-operators-of-whom-there-are-none": sites("shop", api, [
     { host, routes: [{ path: "/metrics", service: "api", access: "operators" }] },
   ]),
+  "assets-and-pages": sites("shop", api, [
+    {
+      host,
+      routes: [
+        { path: "/", service: "api", cache: "revalidate" },
+        { path: "/assets", service: "api", cache: "hashed" },
+        { path: "/account", service: "api", cache: "private" },
+        { path: "/events", service: "api", buffering: false },
+      ],
+    },
+  ]),
+  redirects: sites("shop", api, [
+    {
+      host,
+      redirects: [
+        { path: "/old.d", to: "/new", status: 308 },
+        { path: "/gone", to: "https://archive.test/", keep: false, status: 302 },
+      ],
+      routes: [{ path: "/api", service: "api" }],
+    },
+    { host: "www.shop.test", redirects: [{ to: "https://shop.test" }] },
+  ]),
+  "other-origins": sites("shop", api, [
+    {
+      host,
+      cors: { origins: ["https://app.test", "https://shop.test:8443"], credentials: true, age: "1 hour" },
+      routes: [{ path: "/", service: "api" }],
+    },
+  ]),
+  "security-headers": sites("shop", api, [
+    {
+      host,
+      security: {
+        hstsSeconds: 63_072_000,
+        hstsPreload: true,
+        frame: "SAMEORIGIN",
+        referrer: "no-referrer",
+        permissions: { camera: ["self", "https://call.test"], fullscreen: ["*"], usb: [] },
+        opener: "none",
+        resource: "cross-origin",
+        csp: { "default-src": ["'self'", "https://*.shop.test"], "upgrade-insecure-requests": [] },
+      },
+      routes: [{ path: "/", service: "api" }],
+    },
+    { host: "bare.shop.test", security: { hstsSeconds: 0, csp: {} }, routes: [{ path: "/", service: "api" }] },
+  ]),
+  "connection-limits": sites(
+    "shop",
+    api,
+    [
+      {
+        host,
+        routes: [
+          { path: "/", service: "api", limit: "few" },
+          { path: "/login", service: "api", limit: "both" },
+        ],
+      },
+    ],
+    { few: { connections: 10, burst: 0 }, both: { rate: "5 r/m", burst: 2, connections: 2 } },
+  ),
+  maintenance: maintained(["192.0.2.0/24"]),
 };
+
+/** One of two routes waits. */
+export function maintained(operators: readonly string[]): SitesInput {
+  const input = sites("shop", api, [
+    {
+      host,
+      routes: [
+        { path: "/", service: "api" },
+        { path: "/pay", service: "api" },
+      ],
+    },
+  ]);
+  const told = { retryAfter: "10 minutes", message: 'Back at 5 <b> & "$" later' } as const;
+  const waiting = input.sites.map((one) => ({
+    ...one,
+    routes: one.routes.map((route) => (route.path === "/pay" ? { ...route, maintenance: told } : route)),
+  }));
+  return { ...input, sites: waiting, operators };
+}

@@ -70,7 +70,8 @@ async function start<Result>(task: Task): Promise<Running<Result>> {
 }
 
 function sendStop(child: ChildProcess): void {
-  if (child.connected) child.send("stop");
+  // A child that has just ended has no ears; what it said before, or its exit, settles the result.
+  if (child.connected) child.send("stop", () => undefined);
 }
 
 /** The other side of `start`. */

@@ -57,7 +57,7 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
     { "berth:regsitry": "x" },
     [
       "berth:regsitry: is not a known key; use system, environment, domain, hosts, volumes, swarm, firewall, registry, images, services, " +
-        "managed, limits, operators, secretGenerations, acme, cloudflare, encryptNetworks or convergenceSlack",
+        "managed, limits, operators, secretGenerations, acme, cloudflare, encryptNetworks, convergenceSlack or maintenance",
     ],
   ],
   [
@@ -473,13 +473,28 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
     ],
   ],
   [
+    "maintenance of what there is not",
+    {
+      "berth:maintenance": [
+        { host: "shop.${domain}" },
+        { host: "${domain}", path: "/api/v9" },
+        { host: "${domain}", path: "/api", retryAfter: "soon" },
+      ],
+    },
+    [
+      'berth:maintenance[0].host: is no host of the system, got "shop.${domain}"; use ${domain} or api.${domain}',
+      'berth:maintenance[1].path: is no route of palmistry.test, got "/api/v9"; use /, /api/, /api/ws or /api/health',
+      'berth:maintenance[2].retryAfter: is not a duration, got "soon"; write a number above 0, a blank and a unit, for example "30 seconds"',
+    ],
+  ],
+  [
     "a negative count and a rate of another form",
     {
       "berth:services": { api: { replicas: -1 } },
       "berth:limits": { api: { rate: "10/s" } },
     },
     [
-      'berth:limits.api.rate: is not a rate, got "10/s"; write for example "10 r/s" or "100 r/m"',
+      'berth:limits.api.rate: is not a rate, got "10/s"; write for example "10 r/s" or "100 r/m", at least "1 r/m"',
       "berth:services.api.replicas: is too small, got -1; write 0 or more",
     ],
   ],
@@ -507,7 +522,7 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
     },
     [
       "berth:colour: is not a known key; use system, environment, domain, hosts, volumes, swarm, firewall, registry, images, services, " +
-        "managed, limits, operators, secretGenerations, acme, cloudflare, encryptNetworks or convergenceSlack",
+        "managed, limits, operators, secretGenerations, acme, cloudflare, encryptNetworks, convergenceSlack or maintenance",
       "berth:hosts[0].hostKey: is missing; run `npm run berth -- host-key vm-1` and paste the line it prints",
       "berth:hosts[0].port: is out of range, got 99999; use a port from 1 to 65535",
       'berth:hosts[1].name: is the name of another host, got "vm-1"; every host is listed once',

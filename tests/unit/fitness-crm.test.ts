@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { securityHeaders } from "../../components/edge/headers.render.ts";
 import type { WebService } from "../../components/config/service.ts";
 import type { PostgresStore, RedisStore } from "../../components/config/store.ts";
 import { configOf, environments } from "../support/systems.ts";
@@ -64,12 +65,18 @@ for (const environment of environments) {
     });
 
     it("sends its security headers, and lets only its own site call the API and only Sentry hear of errors", () => {
-      const { headers = {} } = site ?? {};
+      const headers: Record<string, string> = site ? securityHeaders(site.security) : {};
       for (const name of ["Strict-Transport-Security", "X-Frame-Options", "X-Content-Type-Options"]) {
         assert.ok(headers[name], name);
       }
       assert.match(headers["Content-Security-Policy"] ?? "", /connect-src 'self' https:\/\/\*\.sentry\.io;/);
       assert.equal(backend.env.CORS_ORIGINS, `https://${domain}`);
+      assert.deepEqual(site?.cors?.origins, [`https://${domain}`]);
+    });
+
+    it("lets browsers keep assets for long, and ask anew for pages and the service worker", () => {
+      const cached = (path: string) => site?.routes.find((route) => route.path === path)?.cache;
+      assert.deepEqual([cached("/assets"), cached("/"), cached("/api")], ["hashed", "revalidate", "application"]);
     });
 
     it("takes Sentry's address only when there is one", () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { securityHeaders } from "../../components/edge/headers.render.ts";
 import { parse as parseYaml } from "yaml";
 import type { RunningService, WebService } from "../../components/config/service.ts";
 import { bytes } from "../../components/shared/size.ts";
@@ -109,7 +110,7 @@ describe("my-saas-chat", () => {
       ["auth", "chat", "api", "api", "api", undefined],
     );
     const perSecond = Object.fromEntries(
-      Object.entries(system.edge.limits).map(([name, { rate }]) => [name, Number.parseInt(rate)]),
+      Object.entries(system.edge.limits).map(([name, { rate }]) => [name, Number.parseInt(rate ?? "")]),
     );
     assert.equal(Math.min(...Object.values(perSecond)), perSecond.auth);
     for (const name of paths) assert.equal((running(`${name}-service`) as WebService).balance, "least-connections");
@@ -155,7 +156,8 @@ describe("my-saas-chat", () => {
   });
 
   it("sends its security headers from every host", () => {
-    for (const { headers, host } of system.edge.sites) {
+    for (const { security, host } of system.edge.sites) {
+      const headers = securityHeaders(security);
       for (const name of ["Strict-Transport-Security", "X-Frame-Options", "X-Content-Type-Options"]) {
         assert.ok(headers[name], `${host} ${name}`);
       }

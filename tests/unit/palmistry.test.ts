@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Site } from "../../components/config/edge.ts";
+import { securityHeaders } from "../../components/edge/headers.render.ts";
 import type { RunningService } from "../../components/config/service.ts";
 import { milliseconds } from "../../components/shared/duration.ts";
 import { bytes } from "../../components/shared/size.ts";
@@ -13,7 +14,7 @@ const running = Object.entries(system.services).flatMap(([name, service]) =>
   service.kind === "job" ? [] : [[name, service] as [string, RunningService]],
 );
 const { api, frontend, worker } = Object.fromEntries(running);
-const [site, apiHost] = system.edge.sites as [Site, Site];
+const [site, apiHost] = system.edge.sites as readonly Site[] as [Site, Site];
 const routeOf = (host: Site, path: string) => host.routes.find((route) => route.path === path)!;
 
 describe("palmistry", () => {
@@ -144,8 +145,9 @@ describe("palmistry", () => {
       "X-XSS-Protection": "1; mode=block",
     };
     for (const host of [site, apiHost]) {
-      assert.deepEqual({ ...host.headers, ...headers }, host.headers);
-      assert.match(host.headers["Content-Security-Policy"]!, /frame-ancestors 'none'/);
+      const sent: Record<string, string> = { ...securityHeaders(host.security), ...host.headers };
+      assert.deepEqual({ ...sent, ...headers }, sent);
+      assert.match(sent["Content-Security-Policy"] ?? "", /frame-ancestors 'none'/);
     }
   });
 
