@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { certificate } from "./certificate.ts";
 import { absolutePath, duration, headerName, imageKey, label, oneLine, rate, size } from "./scalars.ts";
 
 /* What of a system is reachable from outside. */
@@ -42,6 +43,10 @@ export const edge = z.strictObject({
     .default({})
     .describe("Named rate limits, keyed by client address; above them the answer is 429"),
   sites: z.array(site).min(1).describe("Virtual hosts"),
+  certificates: z
+    .record(label, certificate)
+    .prefault({ main: {} })
+    .describe("Certificates by name; one for all sites by default"),
 });
 
 export type Edge = z.output<typeof edge>;

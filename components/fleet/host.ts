@@ -18,6 +18,7 @@ export interface HostArgs {
   readonly connection: Command.types.input.remote.ConnectionArgs;
   readonly registry: Registry;
   readonly firewall: Firewall;
+  readonly dnsChallenges: boolean;
   /** Networks of the proxy in front of the edge. */
   readonly proxyRanges: readonly string[];
 }
@@ -35,7 +36,7 @@ export class Host extends pulumi.ComponentResource {
   readonly ready: pulumi.Resource;
 
   constructor(name: string, args: HostArgs, opts?: pulumi.ComponentResourceOptions) {
-    const { stack, host, hosts, connection, registry, firewall, proxyRanges } = args;
+    const { stack, host, hosts, connection, registry, firewall, proxyRanges, dnsChallenges } = args;
     const { address, role, state, labels } = host;
     // Shown by previews, which say little about the text of a script.
     super("berth:fleet:Host", name, { address, role, state, labels }, opts);
@@ -45,7 +46,7 @@ export class Host extends pulumi.ComponentResource {
       `${name}-engine`,
       host,
       connection,
-      renderEngine({ host, edge: labels["edge"] === "true", registry }),
+      renderEngine({ host, edge: labels["edge"] === "true", dnsChallenges, registry }),
       // sshd reads its configuration anew in the first step; nobody else should dial meanwhile.
       { parent: this, dependsOn: [access] },
     );
