@@ -529,20 +529,27 @@ certificate() {
     $proof $kind --cert-name "$id" --keep-until-expiring --renew-with-new-domains $forced \
     --deploy-hook "$self renewed $system" $(printf -- '--domain %s ' "$@"); then
     printf '%s\n' "$said" >&2
+    # It may have been issued all the same, and nginx did not take it in time.
+    if [ -e "$conf" ] && grep -qxF "server = $directory" "$conf"; then adopt_authority; fi
     rm -f "$root/acme/$id.next.pem"
     why=$(reason)
     attempted "$id" "$why"
     measure
     fail "no certificate from $directory; the edge serves the one it had: $why"
   fi
-  rm -f "$root/acme/$id.pem"
-  [ ! -e "$root/acme/$id.next.pem" ] || mv "$root/acme/$id.next.pem" "$root/acme/$id.pem"
+  adopt_authority
   [ "$challenge" = dns-01 ] || rm -f "$secrets/$id.ini"
   attempted "$id"
   due "$system" "$certificate"
   keep_fresh
   renewed "$system"
   say "certificate $certificate of $system: $(openssl x509 -noout -enddate -in "$(lineage "$system" "$certificate")/fullchain.pem")"
+}
+
+# What certbot trusts for the renewals of $id from now on.
+adopt_authority() {
+  rm -f "$root/acme/$id.pem"
+  [ ! -e "$root/acme/$id.next.pem" ] || mv "$root/acme/$id.next.pem" "$root/acme/$id.pem"
 }
 
 renewed() {

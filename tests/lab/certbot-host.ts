@@ -59,7 +59,7 @@ export class CertbotHost extends TestEdge {
       [certbot, parts],
       () => undefined,
     );
-    await writeFile(join(this.root, "settings"), `${await this.file("settings")}patience=4 propagation=1\n`);
+    await writeFile(join(this.root, "settings"), `${await this.file("settings")}propagation=1\n`);
     const [acmePort = 0, managementPort = 0] = await freePorts(2);
     this.#managementPort = managementPort;
     const tls = join(this.root, "tls");
@@ -155,6 +155,11 @@ export class CertbotHost extends TestEdge {
     const command = certificateCommand({ user: "root" }, system, acme, certificate);
     const [, ...args] = command.split(" ").map((word) => word.slice(1, -1));
     return this.edge(args, renderFiles(certificateFiles(acme, certificate, token)));
+  }
+
+  /** Longest wait for the authority from now on. */
+  async waits(seconds: number): Promise<void> {
+    await writeFile(join(this.root, "settings"), `${await this.file("settings")}patience=${seconds}\n`);
   }
 
   async onHost(script: string): Promise<string> {
