@@ -123,6 +123,11 @@ export function catalog(root: string): Published[] {
   ];
 }
 
+/** Certbot and its DNS plugin beside Docker's client. */
+export function certbotImage(root: string, base: Image): Image {
+  return builtImage("certbot", base, readFiles(join(root, "lab/images/certbot")));
+}
+
 function applicationImages(
   root: string,
   applications: readonly Application[],

@@ -1,6 +1,30 @@
 import { connect, type PeerCertificate } from "node:tls";
 import type { Duplex } from "node:stream";
 
+/** Where an edge host tells what came of its certificates; everybody may read it. */
+export const metricsFile = "/var/lib/berth/metrics/certificates.prom";
+
+export interface FailedAttempt {
+  readonly certificate: string;
+  /** ISO 8601. */
+  readonly at: string;
+}
+
+/** Certificates of a system whose last issue or renewal failed, from the metrics of an edge host. */
+export function failedAttempts(metrics: string, system: string): FailedAttempt[] {
+  const values = new Map(
+    [...metrics.matchAll(/^berth_certificate_(\w+)\{system="([^"]*)",certificate="([^"]*)"\} (\d+)$/gm)]
+      .filter(([, , of]) => of === system)
+      .map(([, name, , certificate, value]) => [`${certificate ?? ""} ${name ?? ""}`, Number(value)] as const),
+  );
+  return [...values].flatMap(([key, value]) => {
+    const [certificate = "", name] = key.split(" ");
+    if (name !== "last_attempt_failed" || value !== 1) return [];
+    const at = new Date((values.get(`${certificate} last_attempt_timestamp_seconds`) ?? 0) * 1000);
+    return [{ certificate, at: at.toISOString() }];
+  });
+}
+
 /** The certificate that the edge shows for a site. */
 export interface SiteCertificate {
   /** ISO 8601, like `expires`. */

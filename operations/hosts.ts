@@ -54,9 +54,13 @@ export async function surroundingsOf(file: StackFile) {
     import("../components/config/stack.ts"),
     import("../components/config/findings.ts"),
   ]);
-  const { registry, firewall } = file.values;
-  const { whole, findings } = check(stackSchema.pick({ registry: true, firewall: true }), { registry, firewall });
-  if (whole) return whole;
+  const { registry, firewall, certificates } = file.values;
+  const asked = stackSchema.pick({ registry: true, firewall: true, certificates: true });
+  const { whole, findings } = check(asked, { registry, firewall, certificates });
+  if (whole) {
+    const dnsChallenges = Object.values(whole.certificates).some(({ challenge }) => challenge === "dns-01");
+    return { registry: whole.registry, firewall: whole.firewall, dnsChallenges };
+  }
   const problems = toProblems("berth:", findings).map(({ path, message }) => `${path}: ${message}`);
   throw new OperatorError([`${file.path}: what the hosts are set up with cannot be read:`, ...problems].join("\n  - "));
 }

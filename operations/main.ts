@@ -19,6 +19,10 @@ export const verbs: Readonly<Record<string, Entry>> = {
   releases: { summary: "list what was released, when and by whom", load: () => import("./verbs/releases.ts") },
   rollback: { summary: "go back to an earlier release", load: () => import("./verbs/rollback.ts") },
   status: { summary: "compare what is live with what is pinned", load: () => import("./verbs/status.ts") },
+  certificate: {
+    summary: "replace or revoke a certificate now",
+    load: () => import("./verbs/certificate.ts"),
+  },
   "host-key": { summary: "print the host key line of a machine", load: () => import("./verbs/host-key.ts") },
 };
 

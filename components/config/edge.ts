@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Duration } from "../shared/duration.ts";
+import { certificate } from "./certificate.ts";
 import { refuse } from "./refusals.ts";
 import { duration, headerName, imageKey, label, oneLine, rate, routePath, size } from "./scalars.ts";
 import { security } from "./security.ts";
@@ -94,6 +95,10 @@ export const edge = z.strictObject({
     .default({})
     .describe("Named limits, keyed by client address; above them the answer is 429, with Retry-After"),
   sites: z.array(site).min(1).describe("Virtual hosts"),
+  certificates: z
+    .record(label, certificate)
+    .prefault({ main: {} })
+    .describe("Certificates by name; one for all sites by default"),
 });
 
 export type Edge = z.output<typeof edge>;

@@ -5,6 +5,7 @@ import { milliseconds } from "../shared/duration.ts";
 import { ConfigError, type Problem } from "../shared/errors.ts";
 import { parseImageRef, type ImageRef } from "../shared/image-ref.ts";
 import { capacityProblems } from "./capacity-rules.ts";
+import { certificateRules, resolveCertificates, sourceRules, type Certificate } from "./certificate.ts";
 import { check, toProblems, type Finding, type Path } from "./findings.ts";
 import type { Firewall } from "./firewall.ts";
 import type { Host } from "./host.ts";
@@ -12,7 +13,7 @@ import { withManaged } from "./managed.ts";
 import { list, show } from "./refusals.ts";
 import { maintenanceRules, resolveSystem, siteRules } from "./resolve.ts";
 import { roomRules } from "./room-rules.ts";
-import { secretProblems, suppliedSecrets } from "./secret-rules.ts";
+import { isSecretKey, secretProblems, suppliedSecrets } from "./secret-rules.ts";
 import { stackRules, stackSystemRules, volumeUsers } from "./stack-rules.ts";
 import { stackSchema, type Acme, type Cloudflare, type Environment, type Registry, type Stack } from "./stack.ts";
 import { systemRules } from "./system-rules.ts";
@@ -34,6 +35,7 @@ export interface Config {
   readonly firewall: Firewall;
   readonly registry: Registry;
   readonly acme: Acme;
+  readonly certificates: readonly Certificate[];
   readonly cloudflare: Cloudflare | "none";
   readonly images: Readonly<Record<string, ImageRef>>;
   /** What the stack file says about sizes and limits, as it stands there: part of a release, restored by a rollback. */
@@ -45,6 +47,8 @@ export interface Config {
   readonly convergenceSlackMs: number;
   /** Supplied secrets by name. */
   readonly supplied: Readonly<Record<string, pulumi.Output<string>>>;
+  /** Token by which challenges are put into the zone. */
+  readonly dnsToken?: pulumi.Output<string>;
   /** Private key for SSH, in clear: only for files with mode 0600 and for secret-marked inputs. */
   readonly sshKey?: string;
 }
@@ -89,7 +93,9 @@ export function parse(raw: RawConfig): Config {
   if (known) {
     const sites = stack.rest.domain === undefined ? [] : siteRules(system.rest.edge?.sites ?? [], stack.rest.domain);
     const documents = { stack: document, system: here };
-    const rules = [...systemRules(system.rest, here), ...sites];
+    const { edge } = system.rest;
+    const certificates = stack.rest.domain === undefined ? [] : certificateRules(edge ?? {}, stack.rest.domain);
+    const rules = [...systemRules(system.rest, here), ...sites, ...certificates];
     problems.push(
       ...toProblems("system", system.findings),
       ...toProblems("system", restore(rules, system.original)),
@@ -104,6 +110,7 @@ export function parse(raw: RawConfig): Config {
           stack.original,
         ),
       ),
+      ...toProblems("berth:", sourceRules(stack.rest, edge ?? {}, here)),
       ...capacityProblems(stack.rest, system.rest),
       ...nameProblems(stack.rest.system, system.rest.name),
       ...neighbourProblems(stack.rest.system, raw.knownSystems ?? []),
@@ -121,6 +128,7 @@ export function parse(raw: RawConfig): Config {
 
   const { supplied, unset } = suppliedSecrets(raw, system.whole);
   const sshKey = raw.values["berth:sshKey"];
+  const dnsToken = raw.values["berth:dnsToken"];
   return freeze({
     stack: raw.stack,
     environment: whole.environment,
@@ -137,6 +145,7 @@ export function parse(raw: RawConfig): Config {
     firewall: whole.firewall,
     registry: whole.registry,
     acme: whole.acme,
+    certificates: resolveCertificates(system.whole.edge, whole.domain, whole.certificates),
     cloudflare: whole.cloudflare,
     images: Object.fromEntries(Object.entries(whole.images).map(([key, ref]) => [key, parseImageRef(ref)])),
     settings: { services: whole.services, limits: whole.limits },
@@ -146,6 +155,7 @@ export function parse(raw: RawConfig): Config {
     convergenceSlackMs: milliseconds(whole.convergenceSlack),
     supplied,
     ...(typeof sshKey === "string" && { sshKey }),
+    ...(typeof dnsToken === "string" && { dnsToken: pulumi.secret(dnsToken) }),
   });
 }
 
@@ -186,7 +196,7 @@ function neighbourProblems(name: string | undefined, systems: readonly string[])
 /** What stands in clear under `berth:`, structured values decoded. */
 function berthValues(raw: RawConfig): Record<string, unknown> {
   const entries = Object.entries(raw.values).flatMap(([key, value]) => {
-    if (!key.startsWith("berth:") || key === "berth:sshKey" || raw.secretKeys.includes(key)) return [];
+    if (!key.startsWith("berth:") || isSecretKey(key) || raw.secretKeys.includes(key)) return [];
     return [[key.slice("berth:".length), decode(value)]];
   });
   return Object.fromEntries(entries) as Record<string, unknown>;

@@ -10,6 +10,11 @@ import type { System } from "./system.ts";
 
 const setLine = (key: string, stack: string): string => `\`pulumi config set --secret ${key} --stack ${stack}\``;
 
+/** Keys under `berth:` that are secrets. */
+export function isSecretKey(key: string): boolean {
+  return key === "berth:sshKey" || key === "berth:dnsToken";
+}
+
 export function secretProblems(raw: RawConfig, system: SystemParts | undefined): Problem[] {
   const secretKeys = new Set(raw.secretKeys);
   const present = Object.keys(raw.values);
@@ -23,7 +28,7 @@ export function secretProblems(raw: RawConfig, system: SystemParts | undefined):
     ];
   };
   const needless = present
-    .filter((key) => key.startsWith("berth:") && key !== "berth:sshKey" && secretKeys.has(key))
+    .filter((key) => key.startsWith("berth:") && !isSecretKey(key) && secretKeys.has(key))
     .map((key) => ({
       path: key,
       message: "is stored as a secret, but is no secret and would be shown; write it in clear",
@@ -31,6 +36,8 @@ export function secretProblems(raw: RawConfig, system: SystemParts | undefined):
   return [
     ...needless,
     ...inClear("berth:sshKey"),
+    ...inClear("berth:dnsToken"),
+    ...dnsTokenProblems(raw),
     ...inClear("cloudflare:apiToken"),
     ...tokenProblems(raw),
     ...(system === undefined ? [] : namedProblems(raw, system, inClear)),
@@ -43,6 +50,17 @@ function tokenProblems(raw: RawConfig): Problem[] {
   if (raw.values["cloudflare:apiToken"] ?? raw.environment?.CLOUDFLARE_API_TOKEN) return [];
   const message = `is missing; run ${setLine("cloudflare:apiToken", raw.stack)} or set CLOUDFLARE_API_TOKEN`;
   return [{ path: "cloudflare:apiToken", message }];
+}
+
+/** A challenge by DNS is asked for where it is decided, whether or not the rest of the file is right. */
+function dnsTokenProblems(raw: RawConfig): Problem[] {
+  const sources = raw.values["berth:certificates"];
+  const text = typeof sources === "string" ? sources : JSON.stringify(sources ?? {});
+  if (!/"challenge":\s*"dns-01"/.test(text) || raw.values["berth:dnsToken"]) return [];
+  const right = "a token that may edit the DNS of the zone and nothing else";
+  return [
+    { path: "berth:dnsToken", message: `is missing; make ${right}, and run ${setLine("berth:dnsToken", raw.stack)}` },
+  ];
 }
 
 /** Secrets in the namespace of the system. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { imageRefPattern } from "../shared/image-ref.ts";
+import { certificateSource } from "./certificate.ts";
 import { firewall } from "./firewall.ts";
 import { host } from "./host.ts";
 import { refuse, show } from "./refusals.ts";
@@ -65,6 +66,10 @@ export const acme = z.strictObject({
     })
     .describe("The authority's terms of service are accepted"),
   ca: pem.optional().describe("PEM of the CA that signed the directory's own certificate, if not a public one"),
+  cloudflareApi: z
+    .url({ error: refuse("is not an address", "write the API's full address") })
+    .default("https://api.cloudflare.com/client/v4")
+    .describe("Where challenges by DNS are put: Cloudflare's API, or a stand-in for it"),
 });
 
 export const cloudflare = z.strictObject({
@@ -74,6 +79,11 @@ export const cloudflare = z.strictObject({
       error: refuse("is not a zone id", "copy its 32 hexadecimal digits from the zone's overview page"),
     })
     .describe("Zone in which the DNS records are kept"),
+  zone: z
+    .string()
+    .regex(/^([a-z0-9-]+\.)+[a-z0-9-]+$/, { error: refuse("is not a domain name", "write for example palmistry.com") })
+    .optional()
+    .describe("Name of the zone; the stack's domain by default"),
   proxied: z.boolean().default(false).describe("Visitors reach Cloudflare's addresses instead of the hosts'"),
 });
 
@@ -126,6 +136,10 @@ export const stackSchema = z.strictObject({
     .default({})
     .describe("Raise the number beside a generated secret's name to rotate it"),
   acme: acme.describe("Certificate authority"),
+  certificates: z
+    .record(label, certificateSource)
+    .default({})
+    .describe("How certificates of the system are got, by name; `main` is the one for all sites"),
   cloudflare: z
     .union([cloudflare, z.literal("none")], {
       error: refuse("is not a zone", "write none, or zoneId and proxied below it"),

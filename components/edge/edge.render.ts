@@ -1,8 +1,12 @@
 import { readFileSync } from "node:fs";
 import type { Host } from "../config/host.ts";
+import type { Certificate } from "../config/certificate.ts";
 import type { Acme } from "../config/stack.ts";
 import { commandLine } from "../shared/shell.ts";
 import { edgeRoot, type Files } from "./nginx.render.ts";
+
+/** Where the program is on an edge host. */
+export const edgeProgram = `${edgeRoot}/bin/edge`;
 
 /** The program that an edge host runs for each of these commands, and for certbot: what they do stands at its top. */
 export function hostProgram(): string {
@@ -16,23 +20,42 @@ export function runtimeCommand(
 ): string {
   // Renamed into its place: certbot or systemd may be running the one before.
   const install = `mkdir -p ${edgeRoot}/bin; cd ${edgeRoot}/bin; cat >edge.$$; chmod 755 edge.$$; mv edge.$$ edge`;
-  const run = commandLine([`${edgeRoot}/bin/edge`, "runtime", args.image, args.network, args.networkId]);
+  const run = commandLine([edgeProgram, "runtime", args.image, args.network, args.networkId]);
   return asRoot(host, ["sh", "-euc", `${install}; exec ${run}`]);
 }
 
 /** Serves a system's sites; the files come by standard input. */
-export function siteCommand(host: Pick<Host, "user">, system: string, names: readonly string[]): string {
-  return edge(host, "site", system, ...names);
+export function siteCommand(
+  host: Pick<Host, "user">,
+  system: string,
+  certificates: readonly Pick<Certificate, "name" | "names">[],
+): string {
+  return edge(host, "site", system, ...certificates.map(({ name, names }) => `${name}=${names.join(",")}`));
 }
 
-/** Gets one certificate for all names; the CA of the directory comes by standard input. */
+/** Gets a certificate; what `certificateFiles` gives comes by standard input. */
 export function certificateCommand(
   host: Pick<Host, "user">,
   system: string,
   acme: Pick<Acme, "directory" | "email">,
-  names: readonly string[],
+  { name, names, key, challenge }: Certificate,
 ): string {
-  return edge(host, "certificate", system, acme.directory, acme.email, ...names);
+  return edge(host, "certificate", system, name, key, challenge, acme.directory, acme.email, ...names);
+}
+
+/** What a host needs to get a certificate; the token is for a file of root's alone, never for a command line. */
+export function certificateFiles(
+  acme: Pick<Acme, "ca" | "cloudflareApi">,
+  { challenge }: Pick<Certificate, "challenge">,
+  token: string | undefined,
+): Files {
+  return {
+    ...(acme.ca !== undefined && { "directory.pem": `${acme.ca.trim()}\n` }),
+    ...(challenge === "dns-01" && {
+      "cloudflare.ini": `dns_cloudflare_api_token = ${token ?? ""}\n`,
+      "cloudflare-api": `${acme.cloudflareApi}\n`,
+    }),
+  };
 }
 
 export function removeCommand(host: Pick<Host, "user">, system: string): string {
@@ -51,7 +74,7 @@ export function renderFiles(files: Files): string {
 }
 
 function edge(host: Pick<Host, "user">, ...args: string[]): string {
-  return asRoot(host, [`${edgeRoot}/bin/edge`, ...args]);
+  return asRoot(host, [edgeProgram, ...args]);
 }
 
 function asRoot(host: Pick<Host, "user">, argv: readonly string[]): string {

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { cloudflareRanges } from "../cloudflare/ranges.ts";
+import type { Certificate } from "../config/certificate.ts";
 import type { Config } from "../config/load.ts";
 import type { Host } from "../config/host.ts";
 import type { System } from "../config/system.ts";
@@ -11,6 +12,7 @@ import { command } from "../shared/providers.ts";
 import type { Ready } from "../shared/ready.ts";
 import {
   certificateCommand,
+  certificateFiles,
   hostProgram,
   leaveCommand,
   removeCommand,
@@ -19,7 +21,7 @@ import {
   siteCommand,
 } from "./edge.render.ts";
 import { renderNginx } from "./nginx.render.ts";
-import { certificateNames, renderSites, type SitesInput } from "./site.render.ts";
+import { renderSites, type SitesInput } from "./site.render.ts";
 
 export interface EdgeArgs {
   readonly config: Config;
@@ -98,8 +100,8 @@ export class Edge extends pulumi.ComponentResource {
     for (const [index, host] of edgeHosts.entries()) {
       const own = serving.slice(index, index + 1);
       const found = index === 0 ? this.#lead(host, own) : [];
-      const certificate = this.#createCertificate(host, [...own, ...found, ...done]);
-      done.push(certificate, ...(index === 0 ? found : this.#lead(host, [certificate])));
+      const certificates = this.#createCertificates(host, [...own, ...found, ...done]);
+      done.push(...certificates, ...(index === 0 ? found : this.#lead(host, certificates)));
     }
     return done;
   }
@@ -147,7 +149,7 @@ export class Edge extends pulumi.ComponentResource {
       name,
       {
         connection: fleet.connection(host),
-        create: siteCommand(host, system.name, certificateNames(system.edge.sites)),
+        create: siteCommand(host, system.name, config.certificates),
         stdin: renderFiles(files),
         addPreviousOutputInEnv: false,
       },
@@ -155,15 +157,25 @@ export class Edge extends pulumi.ComponentResource {
     );
   }
 
-  #createCertificate(host: Host, after: pulumi.Resource[]): pulumi.Resource {
+  /** One after another: certbot does one thing at a time. */
+  #createCertificates(host: Host, after: pulumi.Resource[]): pulumi.Resource[] {
+    const made: pulumi.Resource[] = [];
+    for (const certificate of this.#args.config.certificates) {
+      made.push(this.#createCertificate(host, certificate, [...after, ...made]));
+    }
+    return made;
+  }
+
+  #createCertificate(host: Host, certificate: Certificate, after: pulumi.Resource[]): pulumi.Resource {
     const { config, fleet } = this.#args;
-    const { system, acme } = config;
+    const { system, acme, dnsToken } = config;
+    const files = (token?: string): string => renderFiles(certificateFiles(acme, certificate, token));
     return new command.remote.Command(
-      `${this.#name}-${host.name}-certificate`,
+      `${this.#name}-${host.name}-certificate-${certificate.name}`,
       {
         connection: fleet.connection(host),
-        create: certificateCommand(host, system.name, acme, certificateNames(system.edge.sites)),
-        stdin: acme.ca ?? "",
+        create: certificateCommand(host, system.name, acme, certificate),
+        stdin: certificate.challenge === "dns-01" && dnsToken ? dnsToken.apply(files) : files(),
         addPreviousOutputInEnv: false,
       },
       { parent: this, dependsOn: after },
@@ -185,6 +197,7 @@ function sitesOf(config: Config, peers: readonly string[]): SitesInput {
     system: name,
     sites: edge.sites,
     limits: edge.limits,
+    certificates: config.certificates,
     upstreams: upstreams(name, services),
     peers,
     trustedProxies: proxied ? cloudflareRanges : [],

@@ -3,9 +3,14 @@
 # by `pulumi up`, and run by berth-edge.service and by certbot. Every verb may be repeated, also after an interruption.
 #
 #   edge runtime IMAGE NETWORK ID            network namespace with ports 80 and 443, joined to NETWORK; nginx of IMAGE
-#   edge site SYSTEM NAME...          <files what nginx serves for SYSTEM under these host names
-#   edge certificate SYSTEM DIRECTORY EMAIL NAME... <CA  a certificate from an ACME directory, kept fresh by certbot
-#   edge renewed SYSTEM                      certbot's hook: serve the renewed certificate
+#   edge site SYSTEM CERTIFICATE=NAME,... <files  what nginx serves for SYSTEM, with certificates for these names
+#   edge certificate SYSTEM CERTIFICATE KEY CHALLENGE DIRECTORY EMAIL NAME... <files
+#                                            a certificate from an ACME directory, kept fresh by certbot; the files are
+#                                            directory.pem, its CA, and for dns-01 cloudflare.ini and cloudflare-api
+#   edge renewed SYSTEM                      certbot's hook: serve the renewed certificates
+#   edge upkeep                              in the place of certbot's own service: renew what is due, record the outcome
+#   edge renew SYSTEM CERTIFICATE            another certificate now
+#   edge revoke SYSTEM CERTIFICATE REASON    the same, and revoke the one before
 #   edge remove SYSTEM                       serve SYSTEM no more
 #   edge leave NETWORK                       leave its network; without any site left, remove the edge
 #   edge watch                               after a start of the host or of Docker: put nginx back where its ports are
@@ -20,7 +25,9 @@
 #   current           number of the generation that serves
 #   image             image that generations are started from
 #   webroot/          answers to ACME challenges
-#   acme/             CAs of ACME directories
+#   acme/             CAs of ACME directories; *.attempt: when each certificate was last tried for, and what came of it
+#
+# Beside it, for root alone: $secrets, tokens for challenges by DNS. For everybody: $metrics/certificates.prom.
 set -eu
 umask 022
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -30,6 +37,9 @@ self=$(readlink -f "$0")
 root=$(dirname "$(dirname "$self")")
 inside=/var/lib/berth/edge
 name=berth-edge http=80 https=443
+secrets=/etc/letsencrypt/berth metrics=$(dirname "$root")/metrics
+# Longest wait for an authority; how long a record takes to reach the zone's name servers, both in seconds.
+patience=300 propagation=10
 # A test on a machine that others use has names and ports of its own.
 # shellcheck source=/dev/null
 [ ! -e "$root/settings" ] || . "$root/settings"
@@ -242,54 +252,159 @@ commit() {
 
 # --- certificates -----------------------------------------------------------------------------------------------
 
-lineage() { echo "/etc/letsencrypt/live/$1"; }
+# certbot knows a certificate by the system and its own name; systems' names are no beginnings of each other's.
+lineage() { echo "/etc/letsencrypt/live/$1-$2"; }
+renewal() { echo "/etc/letsencrypt/renewal/$1-$2.conf"; }
+served_certificates() { find "$root/live/certificates" -mindepth 2 -maxdepth 2 -type d -printf '%P\n' 2>/dev/null | sort; }
+expiry() { date -d "$(openssl x509 -noout -enddate -in "$1" | cut -d= -f2)" +%s; }
+issue() { date -d "$(openssl x509 -noout -startdate -in "$1" | cut -d= -f2)" +%s; }
+# Nobody issued a placeholder but itself.
+placeholder() { [ "$(openssl x509 -noout -issuer -in "$1")" = 'issuer=CN = placeholder' ]; }
 
-# The candidate gets the certificate that there is: certbot's, else the one that is served, else a placeholder.
+# certificate_files SYSTEM CERTIFICATE [NAME,...]: the candidate gets the certificate that there is: certbot's, else
+# the one that is served, else a placeholder.
 certificate_files() {
+  files=$candidate/certificates/$1/$2
+  mkdir -p "$files"
+  if [ -e "$(lineage "$1" "$2")/privkey.pem" ]; then
+    cat "$(lineage "$1" "$2")/fullchain.pem" >"$files/fullchain.pem"
+    (umask 077 && cat "$(lineage "$1" "$2")/privkey.pem" >"$files/privkey.pem")
+  elif [ ! -e "$files/privkey.pem" ]; then
+    alternatives=$(printf '%s' "$3" | sed 's/^/DNS:/; s/,/,DNS:/g')
+    (umask 077 && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 825 -subj "/CN=placeholder" \
+      -addext "subjectAltName=$alternatives" -keyout "$files/privkey.pem" -out "$files/fullchain.pem" 2>/dev/null)
+  fi
+}
+
+# only SYSTEM CERTIFICATE=NAMES...: the candidate loses the system's other certificates, and certbot renews them no more
+only() {
   system=$1
   shift
-  files=$candidate/certificates/$system
-  mkdir -p "$files"
-  if [ -e "$(lineage "$system")/privkey.pem" ]; then
-    cat "$(lineage "$system")/fullchain.pem" >"$files/fullchain.pem"
-    (umask 077 && cat "$(lineage "$system")/privkey.pem" >"$files/privkey.pem")
-  elif [ ! -e "$files/privkey.pem" ]; then
-    alternatives=$(printf ',DNS:%s' "$@")
-    (umask 077 && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 825 -subj "/CN=placeholder" \
-      -addext "subjectAltName=${alternatives#,}" -keyout "$files/privkey.pem" -out "$files/fullchain.pem" 2>/dev/null)
-  fi
+  mkdir -p "$candidate/certificates/$system"
+  find "$candidate/certificates/$system" -mindepth 1 -maxdepth 1 -printf '%f\n' | while read -r there; do
+    case " $*" in *" $there="*) continue ;; esac
+    shelve "$system-$there"
+    rm -rf "$candidate/certificates/$system/$there"
+  done
 }
 
-# Visitors of the system's first site are shown its certificate.
-serves() {
-  host=$(sed -n 's/^ *server_name \([^ ;]*\).*/\1/p' "$root/live/sites/$1.conf" | head -1)
+# shows HOST FILE: visitors of the host are shown the certificate in the file
+shows() {
   address=$(inspect "$name" "{{(index .NetworkSettings.Networks \"$name\").IPAddress}}")
-  shown=$(openssl s_client -connect "$address:443" -servername "$host" </dev/null 2>/dev/null | openssl x509 -noout -fingerprint 2>/dev/null)
-  [ -n "$shown" ] && [ "$shown" = "$(openssl x509 -noout -fingerprint -in "$root/live/certificates/$1/fullchain.pem")" ]
+  shown=$(openssl s_client -connect "$address:443" -servername "$1" </dev/null 2>/dev/null | openssl x509 -noout -fingerprint 2>/dev/null)
+  [ -n "$shown" ] && [ "$shown" = "$(openssl x509 -noout -fingerprint -in "$2")" ]
 }
 
-# bundle: what certbot trusts, where a directory's own certificate comes from a private CA. Only certbot: the host as
-# a whole does not come to trust it.
-bundle() { cat /etc/ssl/certs/ca-certificates.crt "$root"/acme/*.pem >"$root/acme/bundle"; }
+# Visitors of the system's sites are shown their certificates; one site of each certificate is asked.
+serves() {
+  sed -n 's/^ *server_name \([^ ;]*\).*/name \1/p; s/^ *ssl_certificate \([^ ;]*\);/file \1/p' "$root/live/sites/$1.conf" |
+    awk '$1 == "name" { host = $2 } $1 == "file" && !seen[$2]++ { print host, $2 }' |
+    while read -r host file; do shows "$host" "$root/live/$file" || exit 1; done
+}
 
-# What certbot trusts, by hand and when the distribution's timer renews.
-certbot_environment() {
-  dropin=/etc/systemd/system/certbot.service.d/berth.conf
-  text=
+# CAs of ACME directories. Only certbot trusts them: the host as a whole does not come to.
+bundle() {
   unset REQUESTS_CA_BUNDLE
-  if [ -n "$(find "$root/acme" -name '*.pem')" ]; then
-    bundle
-    REQUESTS_CA_BUNDLE=$root/acme/bundle
-    export REQUESTS_CA_BUNDLE
-    text="[Service]
-Environment=REQUESTS_CA_BUNDLE=$root/acme/bundle
-ExecStartPre=$self bundle"
+  [ -n "$(find "$root/acme" -name '*.pem')" ] || return 0
+  cat /etc/ssl/certs/ca-certificates.crt "$root"/acme/*.pem >"$root/acme/bundle"
+  REQUESTS_CA_BUNDLE=$root/acme/bundle
+  export REQUESTS_CA_BUNDLE
+}
+
+# run_certbot ARGUMENT...: what it says is in $said. An authority that does not answer must not hold a rollout for ever.
+run_certbot() {
+  bundle
+  [ ! -e "$secrets/cloudflare-api" ] || CLOUDFLARE_API_URL=$(cat "$secrets/cloudflare-api")
+  export CLOUDFLARE_API_URL="${CLOUDFLARE_API_URL-https://api.cloudflare.com/client/v4}"
+  until_when=$(($(date +%s) + 300))
+  while :; do
+    status=0
+    said=$(timeout --kill-after=10 "$patience" certbot "$@" 2>&1) || status=$?
+    # The distribution's timer, or another stack's `up`.
+    case $status:$said in
+      0:*) return 0 ;;
+      *'Another instance of Certbot is already running'*) [ "$(date +%s)" -ge "$until_when" ] || { sleep 1; continue; } ;;
+      124:* | 137:*) said="$said
+no answer of the authority within $patience s" ;;
+    esac
+    return "$status"
+  done
+}
+
+# Why certbot failed, in one line. When to come back is in the authority's words, or in a header that only the log has.
+reason() {
+  log=${logs:-/var/log/letsencrypt}/letsencrypt.log
+  detail=$(printf '%s\n' "$said" | grep -iE 'retry after|rate.?limit|too many' | head -1)
+  if [ -n "$detail" ]; then
+    wait=$(tail -n 200 "$log" 2>/dev/null | tr -d '\r' | sed -n 's/^Retry-After: *//Ip' | tail -1)
+    case $wait in
+      '') ;;
+      *[!0-9]*) wait="; not before $wait" ;;
+      *) wait="; not before $(date -u -d "+$wait seconds" '+%Y-%m-%d %H:%M:%S UTC')" ;;
+    esac
+    echo "rate limit of the authority: $detail$wait"
+  else
+    printf '%s\n' "$said" | grep -E '^ *(Detail|Hint):|rror|no answer|refused|timed out' | head -1 | sed 's/^ *//'
   fi
+}
+
+# attempted SYSTEM-CERTIFICATE [REASON]: what came of the last try to get or renew it
+attempted() {
+  mkdir -p "$root/acme"
+  write "$root/acme/$1.attempt" "$(date +%s) ${2:+failed }$(printf '%s' "${2-}" | tr '\n\t' '  ')"
+}
+
+# Renewal is due when a third of the lifetime is left; certbot's own 30 days are more than some certificates have.
+due() {
+  conf=$(renewal "$1" "$2")
+  file=$(lineage "$1" "$2")/fullchain.pem
+  [ -e "$conf" ] && [ -e "$file" ] || return 0
+  before="renew_before_expiry = $((($(expiry "$file") - $(issue "$file")) / 3)) seconds"
+  if ! grep -qxF "$before" "$conf"; then
+    { echo "$before"; grep -vE '^#? *renew_before_expiry' "$conf"; } >"$conf.new"
+    mv -f "$conf.new" "$conf"
+  fi
+}
+
+# For a scrape: Prometheus' text format, written as a whole.
+measure() {
+  mkdir -p "$metrics"
+  {
+    for metric in expires_timestamp_seconds issued_timestamp_seconds placeholder last_attempt_timestamp_seconds last_attempt_failed; do
+      echo "# TYPE berth_certificate_$metric gauge"
+      for one in $(served_certificates); do
+        file=$root/live/certificates/$one/fullchain.pem
+        system=${one%%/*} certificate=${one#*/}
+        when='' result=''
+        [ ! -e "$root/acme/$system-$certificate.attempt" ] || read -r when result _ <"$root/acme/$system-$certificate.attempt"
+        case $metric in
+          expires*) value=$(expiry "$file") ;;
+          issued*) value=$(issue "$file") ;;
+          placeholder) value=0; ! placeholder "$file" || value=1 ;;
+          *timestamp*) value=$when ;;
+          *) value=; [ -z "$when" ] || { value=0; [ "$result" != failed ] || value=1; } ;;
+        esac
+        [ -z "$value" ] || echo "berth_certificate_$metric{system=\"$system\",certificate=\"$certificate\"} $value"
+      done
+    done
+  } >"$metrics/certificates.$$"
+  mv -f "$metrics/certificates.$$" "$metrics/certificates.prom"
+}
+
+# The distribution's timer starts its own service, which runs `edge upkeep` in the place of certbot alone.
+keep_fresh() {
+  [ -d /run/systemd/system ] || return 0
+  dropin=/etc/systemd/system/certbot.service.d/berth.conf
+  text="# Managed by berth: certbot with what it has to trust, and a record of what came of it.
+[Service]
+ExecStart=
+ExecStart=$self upkeep"
   if [ "$(cat "$dropin" 2>/dev/null)" != "$text" ]; then
     mkdir -p "$(dirname "$dropin")"
-    if [ -n "$text" ]; then write "$dropin" "$text"; else rm -f "$dropin"; fi
+    write "$dropin" "$text"
     systemctl daemon-reload
   fi
+  systemctl enable --quiet --now certbot.timer
 }
 
 # --- verbs ------------------------------------------------------------------------------------------------------
@@ -354,61 +469,158 @@ runtime() {
   [ ! -d /run/systemd/system ] || supervise
 }
 
+# unpack DIRECTORY <files: each after a line with its path
+unpack() { (cd "$1" && awk '/^==> .* <==$/ { file = $2; next } { print >file }'); }
+
 site() {
   system=$1
   shift
   begin
   # Files of berth's are replaced as a whole, so that what it no longer writes is gone.
   rm -rf "$candidate/listen" "$candidate/nginx.conf"
-  (cd "$candidate" && mkdir -p listen/warm listen/open && awk '/^==> .* <==$/ { file = $2; next } { print >file }')
-  unshelve "$system"
-  certificate_files "$system" "$@"
+  mkdir -p "$candidate/listen/warm" "$candidate/listen/open"
+  unpack "$candidate"
+  only "$system" "$@"
+  for wanted in "$@"; do
+    unshelve "$system-${wanted%%=*}"
+    certificate_files "$system" "${wanted%%=*}" "${wanted#*=}"
+  done
   commit
-  await 10 serves "$system" || fail "nginx does not answer for $1"
+  measure
+  await 10 serves "$system" || fail "nginx does not show the certificates of $system"
 }
 
 certificate() {
-  system=$1 directory=$2 email=$3
-  shift 3
+  system=$1 certificate=$2 key=$3 challenge=$4 directory=$5 email=$6
+  id=$system-$certificate
+  shift 6
   # What renews the certificate that there is stays in force until another one has taken its place.
-  authority=$(cat)
-  rm -f "$root/acme/$system.next.pem"
-  [ -z "$authority" ] || write "$root/acme/$system.next.pem" "$authority"
-  certbot_environment
-  # certbot itself would keep a certificate of another authority until it expires.
-  renewal=/etc/letsencrypt/renewal/$system.conf
-  forced=
-  [ ! -e "$renewal" ] || grep -qxF "server = $directory" "$renewal" || forced=--force-renewal
-  # ECDSA: small, quick, and known to every client that speaks TLS 1.2.
-  # shellcheck disable=SC2046,SC2086 # names have no blanks; one option or nothing
-  if ! said=$(certbot certonly --non-interactive --agree-tos --no-eff-email --email "$email" --server "$directory" \
-    --webroot --webroot-path "$root/webroot" --cert-name "$system" --key-type ecdsa --elliptic-curve secp256r1 \
-    --keep-until-expiring --renew-with-new-domains $forced --deploy-hook "$self renewed $system" \
-    $(printf -- '--domain %s ' "$@") 2>&1); then
-    printf '%s\n' "$said" >&2
-    rm -f "$root/acme/$system.next.pem"
-    certbot_environment
-    fail "no certificate from $directory; the edge serves the one it had"
+  mkdir -p "$secrets" "$root/acme"
+  chmod 700 "$secrets"
+  rm -rf "$secrets/next" "$root/acme/$id.next.pem"
+  mkdir -m 700 "$secrets/next"
+  (umask 077 && unpack "$secrets/next")
+  [ ! -e "$secrets/next/directory.pem" ] || mv "$secrets/next/directory.pem" "$root/acme/$id.next.pem"
+  if [ "$challenge" = dns-01 ]; then
+    mv "$secrets/next/cloudflare.ini" "$secrets/$id.ini"
+    mv "$secrets/next/cloudflare-api" "$secrets/cloudflare-api"
+    proof="--dns-cloudflare --dns-cloudflare-credentials $secrets/$id.ini --dns-cloudflare-propagation-seconds $propagation"
+  else
+    proof="--webroot --webroot-path $root/webroot"
   fi
-  rm -f "$root/acme/$system.pem"
-  [ -z "$authority" ] || mv "$root/acme/$system.next.pem" "$root/acme/$system.pem"
-  certbot_environment
-  systemctl enable --quiet --now certbot.timer
+  rm -rf "$secrets/next"
+  case $key in
+    ecdsa-p256) kind='--key-type ecdsa --elliptic-curve secp256r1' form='256 bit' ;;
+    ecdsa-p384) kind='--key-type ecdsa --elliptic-curve secp384r1' form='384 bit' ;;
+    rsa-*) kind="--key-type rsa --rsa-key-size ${key#rsa-}" form="${key#rsa-} bit" ;;
+  esac
+  # certbot itself would keep a certificate of another authority, key or challenge until it expires.
+  forced=
+  conf=$(renewal "$system" "$certificate")
+  if [ -e "$conf" ]; then
+    authenticator=webroot
+    [ "$challenge" = http-01 ] || authenticator=dns-cloudflare
+    grep -qxF "server = $directory" "$conf" && grep -qxF "authenticator = $authenticator" "$conf" &&
+      openssl x509 -noout -text -in "$(lineage "$system" "$certificate")/cert.pem" | grep -q "Public-Key: ($form)" ||
+      forced=--force-renewal
+  fi
+  # shellcheck disable=SC2046,SC2086 # names have no blanks; options, or nothing
+  if ! run_certbot certonly --non-interactive --agree-tos --no-eff-email --email "$email" --server "$directory" \
+    $proof $kind --cert-name "$id" --keep-until-expiring --renew-with-new-domains $forced \
+    --deploy-hook "$self renewed $system" $(printf -- '--domain %s ' "$@"); then
+    printf '%s\n' "$said" >&2
+    # It may have been issued all the same, and nginx did not take it in time.
+    if [ -e "$conf" ] && grep -qxF "server = $directory" "$conf"; then adopt_authority; fi
+    rm -f "$root/acme/$id.next.pem"
+    why=$(reason)
+    attempted "$id" "$why"
+    measure
+    fail "no certificate from $directory; the edge serves the one it had: $why"
+  fi
+  adopt_authority
+  [ "$challenge" = dns-01 ] || rm -f "$secrets/$id.ini"
+  attempted "$id"
+  due "$system" "$certificate"
+  keep_fresh
   renewed "$system"
-  say "certificate of $system: $(openssl x509 -noout -enddate -in "$(lineage "$system")/fullchain.pem")"
+  say "certificate $certificate of $system: $(openssl x509 -noout -enddate -in "$(lineage "$system" "$certificate")/fullchain.pem")"
+}
+
+# What certbot trusts for the renewals of $id from now on.
+adopt_authority() {
+  rm -f "$root/acme/$id.pem"
+  [ ! -e "$root/acme/$id.next.pem" ] || mv "$root/acme/$id.next.pem" "$root/acme/$id.pem"
 }
 
 renewed() {
   lock
   [ -e "$root/live/sites/$1.conf" ] || fail "no sites of $1 here"
   begin
-  certificate_files "$1"
+  for one in $(served_certificates); do
+    [ "${one%%/*}" != "$1" ] || certificate_files "$1" "${one#*/}"
+  done
   commit
+  measure
   await 10 serves "$1" || fail "nginx does not show the new certificate of $1"
 }
 
-# certbot renews no certificate of a system that has gone, but it is kept: authorities issue few of the same names.
+# certbot goes through all that are due; what it says of each is kept.
+upkeep() {
+  failed=0
+  run_certbot renew --no-random-sleep-on-renew || failed=$?
+  printf '%s\n' "$said"
+  all=$said
+  for one in $(served_certificates); do
+    system=${one%%/*} certificate=${one#*/}
+    [ -e "$(renewal "$system" "$certificate")" ] || continue
+    said=$(printf '%s\n' "$all" | sed -n "/Failed to renew certificate $system-$certificate with error:/p")
+    if [ -n "$said" ]; then
+      attempted "$system-$certificate" "$(reason)"
+    else
+      attempted "$system-$certificate"
+      due "$system" "$certificate"
+    fi
+  done
+  # A hook that failed is no failure to certbot.
+  for system in $(served_certificates | cut -d/ -f1 | sort -u); do "$self" renewed "$system" || failed=1; done
+  measure
+  return "$failed"
+}
+
+# renew SYSTEM CERTIFICATE: another one now, with another key
+renew() {
+  [ -e "$(renewal "$1" "$2")" ] || fail "no certificate $2 of $1 was issued here; \`pulumi up\` gets it"
+  if ! run_certbot renew --non-interactive --no-random-sleep-on-renew --force-renewal --cert-name "$1-$2"; then
+    printf '%s\n' "$said" >&2
+    why=$(reason)
+    attempted "$1-$2" "$why"
+    measure
+    fail "certificate $2 of $1 was not renewed; the edge serves the one it had: $why"
+  fi
+  attempted "$1-$2"
+  due "$1" "$2"
+  renewed "$1"
+  say "certificate $2 of $1: $(openssl x509 -noout -enddate -in "$(lineage "$1" "$2")/fullchain.pem")"
+}
+
+# revoke SYSTEM CERTIFICATE REASON: after another one has taken its place, so that no visitor is shown a revoked one
+revoke() {
+  conf=$(renewal "$1" "$2")
+  [ -e "$conf" ] || fail "no certificate $2 of $1 was issued here"
+  old=$(readlink -f "$(lineage "$1" "$2")/cert.pem")
+  server=$(sed -n 's/^server = //p' "$conf")
+  "$self" renew "$1" "$2" ||
+    fail "nothing was revoked, for nothing takes its place; to revoke it all the same, run on the host: certbot revoke --cert-path $old --server $server --reason $3"
+  run_certbot revoke --non-interactive --no-delete-after-revoke --cert-path "$old" --server "$server" --reason "$3" || {
+    printf '%s\n' "$said" >&2
+    fail "the certificate was replaced, the old one not revoked; run on the host: certbot revoke --cert-path $old --server $server --reason $3"
+  }
+  say "revoked: the certificate $2 of $1 before this one"
+}
+
+# certbot renews no certificate that nothing serves, but it is kept: authorities issue few of the same names.
 shelve() {
+  rm -f "$secrets/$1.ini" "$root/acme/$1.pem" "$root/acme/$1.attempt"
   if [ -e "/etc/letsencrypt/renewal/$1.conf" ]; then
     mkdir -p /etc/letsencrypt/shelved
     mv -f "/etc/letsencrypt/renewal/$1.conf" /etc/letsencrypt/shelved/
@@ -421,15 +633,14 @@ unshelve() {
 }
 
 remove() {
-  shelve "$1"
-  if [ -e "$root/acme/$1.pem" ]; then
-    rm -f "$root/acme/$1.pem"
-    certbot_environment
-  fi
+  for one in $(served_certificates); do
+    [ "${one%%/*}" != "$1" ] || shelve "$1-${one#*/}"
+  done
   [ -e "$root/live/sites/$1.conf" ] || return 0
   begin
   rm -rf "$candidate/sites/$1.conf" "$candidate/certificates/$1"
   commit
+  measure
 }
 
 leave() {
@@ -445,7 +656,7 @@ leave() {
   fi
   docker ps --all --quiet --filter "label=berth.edge=$name" | xargs -r docker rm --force --volumes >/dev/null
   docker network ls --quiet --filter "label=berth.edge=$name" | xargs -r docker network rm >/dev/null
-  rm -rf "$root"
+  rm -rf "$root" "$metrics/certificates.prom"
   say "no site is left: removed"
 }
 
@@ -462,6 +673,6 @@ case $verb in
   runtime | site | remove | leave | settle | check)
     lock
     "$verb" "$@" ;;
-  certificate | renewed | bundle | watch) "$verb" "$@" ;;
+  certificate | renewed | upkeep | renew | revoke | watch) "$verb" "$@" ;;
   *) fail "unknown verb: $verb" ;;
 esac

@@ -1,3 +1,4 @@
+import { certificateOf, type Certificate } from "../config/certificate.ts";
 import type { Edge, Maintenance, Redirect, Route, Site } from "../config/edge.ts";
 import type { WebService } from "../config/service.ts";
 import { milliseconds, type Duration } from "../shared/duration.ts";
@@ -9,6 +10,7 @@ export interface SitesInput {
   readonly system: string;
   readonly sites: readonly Site[];
   readonly limits: Edge["limits"];
+  readonly certificates: readonly Pick<Certificate, "name" | "names">[];
   /** Where each web service answers: its name in the swarm and its port. */
   readonly upstreams: Readonly<Record<string, Upstream>>;
   /** Addresses of the other hosts with an edge: the authority asks whichever of them it likes. */
@@ -78,11 +80,6 @@ function countryMap(input: SitesInput): string[] {
     ]),
     ...block(`map $${name} $${variable(input, "country")}`, ['default "";', "1 $http_cf_ipcountry;"]),
   ];
-}
-
-/** Names a certificate must hold for these sites. */
-export function certificateNames(sites: readonly Site[]): string[] {
-  return [...new Set(sites.map((site) => site.host))];
 }
 
 function upstream({ name, port, balance }: Upstream): string[] {
@@ -155,8 +152,8 @@ function server(site: Site, index: number, input: SitesInput): string[] {
   return block("server", [
     "include listen/https.conf;",
     `server_name ${site.host};`,
-    `ssl_certificate certificates/${input.system}/fullchain.pem;`,
-    `ssl_certificate_key certificates/${input.system}/privkey.pem;`,
+    `ssl_certificate ${certificate(site, input)}/fullchain.pem;`,
+    `ssl_certificate_key ${certificate(site, input)}/privkey.pem;`,
     ...realAddress(input.trustedProxies),
     ...(input.trustedProxies.length > 0 ? [`set $country $${variable(input, "country")};`] : []),
     "",
@@ -281,6 +278,12 @@ function target(input: SitesInput, service: string): Upstream {
   const found = input.upstreams[service];
   if (!found) throw new Error(`no web service "${service}" in ${input.system}`);
   return found;
+}
+
+function certificate({ host }: Site, { system, certificates }: SitesInput): string {
+  const found = certificateOf(certificates, host);
+  if (!found) throw new Error(`no certificate for "${host}" in ${system}`);
+  return `certificates/${system}/${found.name}`;
 }
 
 function zone(input: SitesInput, limit: string): string {

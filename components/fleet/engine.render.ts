@@ -15,6 +15,11 @@ export interface EngineArgs {
   readonly host: Pick<Host, "name" | "user">;
   /** The edge runs here: certificates are issued on the host. */
   readonly edge: boolean;
+  /**
+   * Some certificate is got by a record in the Cloudflare zone.
+   * @default false
+   */
+  readonly dnsChallenges?: boolean;
   readonly registry: Registry;
 }
 
@@ -22,7 +27,7 @@ export interface EngineArgs {
  * Packages, Docker's configuration and Docker itself. The configuration comes first, so that the daemon starts with
  * it as soon as it is installed.
  */
-export function renderEngine({ host, edge, registry }: EngineArgs): string {
+export function renderEngine({ host, edge, dnsChallenges, registry }: EngineArgs): string {
   // curl speaks to Docker's socket where its command line has no way to take a secret by standard input.
   const packages = [
     "apparmor",
@@ -32,6 +37,7 @@ export function renderEngine({ host, edge, registry }: EngineArgs): string {
     "iptables",
     ...systemPackages,
     ...(edge ? ["certbot", "openssl"] : []),
+    ...(edge && dnsChallenges === true ? ["python3-certbot-dns-cloudflare"] : []),
   ];
   return renderScript({
     host: host.name,

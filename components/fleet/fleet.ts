@@ -15,7 +15,10 @@ import { managerAlias, sshConfigPath } from "./ssh.render.ts";
 import { renderJoinTokens } from "./tokens.render.ts";
 
 export interface FleetArgs {
-  readonly config: Pick<Config, "stack" | "hosts" | "volumes" | "joinTokens" | "firewall" | "registry" | "sshKey">;
+  readonly config: Pick<
+    Config,
+    "stack" | "hosts" | "volumes" | "joinTokens" | "firewall" | "registry" | "sshKey" | "certificates"
+  >;
   /** Networks of the proxy in front of the edge, let in alone with `firewall.web: cloudflare`. */
   readonly proxyRanges: readonly string[];
 }
@@ -135,9 +138,10 @@ export class Fleet extends pulumi.ComponentResource {
   }
 
   #prepare(host: HostConfig, proxyRanges: readonly string[]): pulumi.Resource {
-    const { stack, hosts, registry, firewall } = this.#config;
+    const { stack, hosts, registry, firewall, certificates } = this.#config;
+    const dnsChallenges = certificates.some(({ challenge }) => challenge === "dns-01");
     const connection = this.connection(host);
-    const args = { stack, host, hosts, connection, registry, firewall, proxyRanges };
+    const args = { stack, host, hosts, connection, registry, firewall, proxyRanges, dnsChallenges };
     return new Host(`${this.#name}-${host.name}`, args, { parent: this }).ready;
   }
 

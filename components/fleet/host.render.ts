@@ -14,6 +14,8 @@ export interface HostConcernsArgs {
   readonly hosts: readonly HostConfig[];
   readonly registry: Registry;
   readonly firewall: Firewall;
+  /** Some certificate is got by a record in the Cloudflare zone. */
+  readonly dnsChallenges: boolean;
   /** Networks of the proxy in front of the edge. */
   readonly proxyRanges: readonly string[];
 }
@@ -27,10 +29,10 @@ export interface HostConcerns {
 }
 
 export function hostConcerns(args: HostConcernsArgs): HostConcerns {
-  const { stack, host, registry } = args;
+  const { stack, host, registry, dnsChallenges } = args;
   return {
     access: access({ stack, host }),
-    engine: renderEngine({ host, edge: host.labels["edge"] === "true", registry }),
+    engine: renderEngine({ host, edge: host.labels["edge"] === "true", dnsChallenges, registry }),
     system: renderSystem(systemArgs(args)),
     firewall: firewall(args),
   };

@@ -1,7 +1,9 @@
+import { execFile } from "node:child_process";
 import { managersOf, type Host } from "../../components/config/host.ts";
 import { CommandConnection } from "../../components/fleet/dial-stdio.ts";
 import { sshDirectory } from "../../components/fleet/ssh.render.ts";
-import { siteCertificate } from "../certificates.ts";
+import { sshCommand } from "../../components/fleet/ssh.ts";
+import { failedAttempts, metricsFile, siteCertificate, type FailedAttempt } from "../certificates.ts";
 import { deepProblems, readDeep, type DeepStatus } from "../deep.ts";
 import { dockerThroughSsh, ensureSshFiles, hostsOf, type DockerHost } from "../hosts.ts";
 import { stackOutputs, type StackRef } from "../pulumi.ts";
@@ -24,7 +26,7 @@ import {
   type Swarm,
 } from "../status.assess.ts";
 import { imageKeys } from "../system.ts";
-import { table } from "../table.ts";
+import { moment, table } from "../table.ts";
 import { exitCodes, stackOptions, stackOptionsHelp, text, type Context, type Verb } from "../verb.ts";
 
 /** A machine that does not answer must not keep the others' answers back for long. */
@@ -81,12 +83,13 @@ export async function readStatus(ref: StackRef, deep = false): Promise<Status> {
   const sites = Array.isArray(outputs["sites"]) ? outputs["sites"].filter((site) => typeof site === "string") : [];
   const docker = hosts.map((host) => dockerThroughSsh(ref, host.name, timeoutMs));
   try {
-    const [infos, swarm, edges, certificates, settings] = await Promise.all([
+    const [infos, swarm, edges, certificates, settings, attempts] = await Promise.all([
       Promise.all(hosts.map(async (_, index) => seen(hostInfo(docker[index])))),
       seen(Promise.any(managersOf(hosts).map(async (host) => readSwarm(docker[hosts.indexOf(host)])))),
       Promise.all(edgeHosts.map(async (host) => seen(edgeContainers(docker[hosts.indexOf(host)])))),
       Promise.all(edgeHosts.flatMap((host) => sites.map(async (site) => certificateStatus(ref, host, site)))),
       deep ? readDeep(ref, file, hosts) : undefined,
+      Promise.all(edgeHosts.map(async (host) => hostAttempts(ref, host, textValue(file, "system")))),
     ]);
     const answered = swarm instanceof Error ? undefined : swarm;
     const hostStates = hosts.map((host, index) =>
@@ -105,6 +108,7 @@ export async function readStatus(ref: StackRef, deep = false): Promise<Status> {
       ...services.flatMap(({ name, problem }) => (problem === null ? [] : [`service ${name}: ${problem}`])),
       ...certificates.flatMap(({ site, problem }) => (problem === null ? [] : [`certificate of ${site}: ${problem}`])),
       ...(settings ?? []).flatMap(deepProblems),
+      ...attempts.flat(),
     ];
     return {
       stack: ref.stack,
@@ -147,6 +151,20 @@ async function certificateStatus({ root, stack }: StackRef, host: Host, site: st
   const connection = new CommandConnection(argv, root, (said) => said);
   const certificate = await seen(siteCertificate(connection, site, timeoutMs));
   return assessCertificate(site, host.name, certificate, Date.now());
+}
+
+/** Problems that visitors do not see yet. A host that does not answer is reported elsewhere. */
+async function hostAttempts({ root, stack }: StackRef, host: Host, system: string): Promise<string[]> {
+  const [program = "", ...args] = sshCommand(stack, host.name, ["cat", metricsFile]);
+  const failed = await new Promise<FailedAttempt[]>((resolve) => {
+    execFile(program, args, { cwd: root, timeout: timeoutMs }, (error, stdout) => {
+      resolve(error ? [] : failedAttempts(stdout, system));
+    });
+  });
+  return failed.map(
+    ({ certificate, at }) =>
+      `certificate ${certificate} on ${host.name}: getting or renewing it failed at ${moment(at)}`,
+  );
 }
 
 /** A failure is an answer here: it is shown beside what did answer. */

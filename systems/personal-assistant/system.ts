@@ -180,6 +180,7 @@ export default defineSystem({
   },
 
   edge: {
+    certificates: { main: { key: "rsa-4096" } },
     sites: [
       {
         host: "${domain}",

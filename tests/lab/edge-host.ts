@@ -53,12 +53,12 @@ export class TestEdge {
   #networkId = "";
 
   static async start(): Promise<TestEdge> {
-    const edge = new TestEdge();
-    await edge.#prepare();
+    const edge = new this();
+    await edge.prepare();
     return edge;
   }
 
-  async #prepare(): Promise<void> {
+  protected async prepare(): Promise<void> {
     const { edge, application } = await ensureEdgeImages(this.name);
     this.image = edge;
     this.application = application;
@@ -68,7 +68,7 @@ export class TestEdge {
     await mkdir(join(this.root, "bin"));
     await copyFile(join(repository, "components/edge/host.sh"), join(this.root, "bin/edge"));
     await chmod(join(this.root, "bin/edge"), 0o755);
-    const settings = `name=${this.name} http=127.0.0.1:${this.httpPort} https=127.0.0.1:${this.httpsPort}\n`;
+    const settings = `name=${this.name} http=127.0.0.1:${this.httpPort} https=127.0.0.1:${this.httpsPort} secrets=${this.root}/secrets metrics=${this.root}/metrics\n`;
     await writeFile(join(this.root, "settings"), settings);
     this.#networkId = (await this.docker.createNetwork({ Name: this.network, Labels: { "berth.test": this.name } })).id;
   }
@@ -116,8 +116,15 @@ export class TestEdge {
     return this.put(input.system, names, { ...renderNginx({ drain }), [`sites/${input.system}.conf`]: text });
   }
 
+  /** Serves sites with the certificates that their input names. */
+  serve(input: SitesInput, drain: Duration): Promise<Outcome> {
+    const files = { ...renderNginx({ drain }), [`sites/${input.system}.conf`]: renderSites(input) };
+    const certificates = input.certificates.map(({ name, names }) => `${name}=${names.join(",")}`);
+    return this.edge(["site", input.system, ...certificates], renderFiles(files));
+  }
+
   put(system: string, names: readonly string[], files: Files): Promise<Outcome> {
-    return this.edge(["site", system, ...names], renderFiles(files));
+    return this.edge(["site", system, `main=${names.join(",")}`], renderFiles(files));
   }
 
   /** The sample application, found as a service's task is: under `tasks.<service>`. */

@@ -17,6 +17,7 @@ describe("a single host, prepared by the scripts alone", function () {
       hosts: [machine.host],
       registry: { address: "registry.test:5000" },
       firewall: { ssh: ["0.0.0.0/0", "::/0"], web: "any" },
+      dnsChallenges: false,
       proxyRanges: [],
     };
   });

@@ -13,6 +13,7 @@ export function sites(
     system,
     sites: list.map((entry) => site.parse(entry)),
     limits,
+    certificates: [{ name: "main", names: list.map((entry) => entry.host) }],
     upstreams: Object.fromEntries(
       Object.entries(ports).map(([name, port]) => [
         name,
@@ -104,6 +105,17 @@ export const siteCases: Readonly<Record<string, SitesInput>> = {
     { host, routes: [{ path: "/", service: "api" }] },
     { host: "api.shop.test", headers: { "X-Frame-Options": "DENY" }, routes: [{ path: "/", service: "api" }] },
   ]),
+  "several-certificates": {
+    ...sites("shop", api, [
+      { host, routes: [{ path: "/", service: "api" }] },
+      { host: "a.shop.test", routes: [{ path: "/", service: "api" }] },
+      { host: "b.shop.test", routes: [{ path: "/", service: "api" }] },
+    ]),
+    certificates: [
+      { name: "wild", names: ["*.shop.test"] },
+      { name: "main", names: [host, "b.shop.test"] },
+    ],
+  },
   "several-edges": {
     ...sites("shop", api, [{ host, routes: [{ path: "/", service: "api" }] }]),
     peers: ["10.0.0.2", "10.0.0.3"],

@@ -37,7 +37,9 @@ export function sampleRaw(changes: Record<string, unknown> = {}): RawConfig {
   return {
     stack: "local",
     values: Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)),
-    secretKeys: Object.keys(values).filter((key) => !key.startsWith("berth:") || key === "berth:sshKey"),
+    secretKeys: Object.keys(values).filter(
+      (key) => !key.startsWith("berth:") || key === "berth:sshKey" || key === "berth:dnsToken",
+    ),
     system: palmistry,
     knownSystems: ["palmistry"],
     environment: { CLOUDFLARE_API_TOKEN: "test-token" },

@@ -57,7 +57,7 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
     { "berth:regsitry": "x" },
     [
       "berth:regsitry: is not a known key; use system, environment, domain, hosts, volumes, swarm, firewall, registry, images, services, " +
-        "managed, limits, operators, secretGenerations, acme, cloudflare, encryptNetworks, convergenceSlack or maintenance",
+        "managed, limits, operators, secretGenerations, acme, certificates, cloudflare, encryptNetworks, convergenceSlack or maintenance",
     ],
   ],
   [
@@ -71,7 +71,7 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
   [
     "an unknown key in a choice between mappings",
     { "berth:cloudflare": { zoneId: "0".repeat(32), proxy: true } },
-    ["berth:cloudflare.proxy: is not a known key; use zoneId or proxied"],
+    ["berth:cloudflare.proxy: is not a known key; use zoneId, zone or proxied"],
   ],
   [
     "neither of two forms",
@@ -522,7 +522,7 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
     },
     [
       "berth:colour: is not a known key; use system, environment, domain, hosts, volumes, swarm, firewall, registry, images, services, " +
-        "managed, limits, operators, secretGenerations, acme, cloudflare, encryptNetworks, convergenceSlack or maintenance",
+        "managed, limits, operators, secretGenerations, acme, certificates, cloudflare, encryptNetworks, convergenceSlack or maintenance",
       "berth:hosts[0].hostKey: is missing; run `npm run berth -- host-key vm-1` and paste the line it prints",
       "berth:hosts[0].port: is out of range, got 99999; use a port from 1 to 65535",
       'berth:hosts[1].name: is the name of another host, got "vm-1"; every host is listed once',

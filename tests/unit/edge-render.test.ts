@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
-import { hostProgram, renderFiles, runtimeCommand, siteCommand } from "../../components/edge/edge.render.ts";
+import {
+  certificateCommand,
+  certificateFiles,
+  hostProgram,
+  renderFiles,
+  runtimeCommand,
+  siteCommand,
+} from "../../components/edge/edge.render.ts";
 import { renderNginx } from "../../components/edge/nginx.render.ts";
-import { certificateNames, renderSites } from "../../components/edge/site.render.ts";
+import { renderSites } from "../../components/edge/site.render.ts";
 import { literal } from "../../components/edge/syntax.ts";
 import { siteCases } from "../support/edge-sites.ts";
 import { golden } from "../support/golden.ts";
@@ -33,9 +40,11 @@ describe("nginx's configuration", () => {
     assert.throws(() => renderSites({ ...siteCases["plain-routes"]!, upstreams: {} }), /no web service "api" in shop/);
   });
 
-  it("wants each host name once in a certificate", () => {
-    const { sites } = siteCases["several-hosts"]!;
-    assert.deepEqual(certificateNames([...sites, ...sites]), ["shop.test", "api.shop.test"]);
+  it("rejects a site without a certificate", () => {
+    assert.throws(
+      () => renderSites({ ...siteCases["plain-routes"]!, certificates: [] }),
+      /no certificate for "shop.test" in shop/,
+    );
   });
 });
 
@@ -52,16 +61,42 @@ describe("the commands of an edge host", () => {
   });
 
   it("become root where the SSH user is not", () => {
-    const site = siteCommand({ user: "deploy" }, "shop", ["shop.test", "api.shop.test"]);
-    assert.equal(site, "'sudo' '-n' '/var/lib/berth/edge/bin/edge' 'site' 'shop' 'shop.test' 'api.shop.test'");
+    const site = siteCommand({ user: "deploy" }, "shop", [{ name: "main", names: ["shop.test", "api.shop.test"] }]);
+    assert.equal(site, "'sudo' '-n' '/var/lib/berth/edge/bin/edge' 'site' 'shop' 'main=shop.test,api.shop.test'");
     assert.match(runtimeCommand({ user: "deploy" }, runtime), /^'sudo' '-n' 'sh' '-euc' /);
   });
 
   it("know every verb that is used", () => {
-    const verbs = ["runtime", "site", "certificate", "renewed", "remove", "leave", "watch", "bundle"];
+    const verbs = [
+      "runtime",
+      "site",
+      "certificate",
+      "renewed",
+      "remove",
+      "leave",
+      "watch",
+      "upkeep",
+      "renew",
+      "revoke",
+    ];
     const program = hostProgram();
     for (const verb of verbs) assert.match(program, new RegExp(`^${verb}\\(\\) \\{`, "m"));
     assert.match(program, /^#!\/bin\/sh\n/);
+  });
+
+  it("take the token for challenges by standard input alone", () => {
+    const acme = { directory: "https://ca.test/dir", email: "a@shop.test", cloudflareApi: "https://api.test/v4" };
+    const wild = { name: "wild", names: ["*.shop.test"], key: "rsa-4096", challenge: "dns-01" } as const;
+    assert.equal(
+      certificateCommand({ user: "root" }, "shop", acme, wild),
+      "'/var/lib/berth/edge/bin/edge' 'certificate' 'shop' 'wild' 'rsa-4096' 'dns-01' 'https://ca.test/dir' " +
+        "'a@shop.test' '*.shop.test'",
+    );
+    assert.deepEqual(certificateFiles(acme, wild, "token"), {
+      "cloudflare.ini": "dns_cloudflare_api_token = token\n",
+      "cloudflare-api": "https://api.test/v4\n",
+    });
+    assert.deepEqual(certificateFiles(acme, { challenge: "http-01" }, "token"), {});
   });
 
   it("carry files as text with their paths", () => {

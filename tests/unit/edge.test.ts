@@ -39,13 +39,13 @@ describe("Edge", () => {
       edge.names().filter((name) => name.startsWith("edge")),
       [
         "edge berth:edge:Edge",
-        "edge-vm-1-certificate command:remote:Command",
+        "edge-vm-1-certificate-main command:remote:Command",
         "edge-vm-1-farewell test:stand:Farewell",
         "edge-vm-1-runtime command:remote:Command",
         "edge-vm-1-sites command:remote:Command",
       ],
     );
-    const steps = ["runtime", "sites", "certificate"].map((step) => edge.get(`edge-vm-1-${step}`));
+    const steps = ["runtime", "sites", "certificate-main"].map((step) => edge.get(`edge-vm-1-${step}`));
     assert.deepEqual(
       steps.map(({ parent, dependsOn }) => ({ parent, dependsOn })),
       [
@@ -65,13 +65,13 @@ describe("Edge", () => {
     assert.match(String(inputs("runtime")["create"]), new RegExp(`'${sampleImages.edge}'.*palmistry-edge.*network-id`));
     assert.match(String(inputs("runtime")["stdin"]), /^#!\/bin\/sh\n/);
     assert.equal(inputs("farewell")["said"], `${program} 'remove' 'palmistry'\n${program} 'leave' 'palmistry-edge'`);
-    assert.equal(inputs("sites")["create"], `${program} 'site' 'palmistry' 'palmistry.test' 'api.palmistry.test'`);
+    assert.equal(inputs("sites")["create"], `${program} 'site' 'palmistry' 'main=palmistry.test,api.palmistry.test'`);
     assert.equal(
-      inputs("certificate")["create"],
-      `${program} 'certificate' 'palmistry' 'https://pebble.test/dir' 'lab@palmistry.test' ` +
+      inputs("certificate-main")["create"],
+      `${program} 'certificate' 'palmistry' 'main' 'ecdsa-p256' 'http-01' 'https://pebble.test/dir' 'lab@palmistry.test' ` +
         "'palmistry.test' 'api.palmistry.test'",
     );
-    assert.equal(inputs("certificate")["stdin"], certificate);
+    assert.equal(inputs("certificate-main")["stdin"], `==> directory.pem <==\n${certificate}`);
     assert.match(String(inputs("sites")["stdin"]), /^==> sites\/palmistry\.conf <==\n# .* the sites of palmistry\./m);
   });
 
@@ -85,9 +85,9 @@ describe("Edge", () => {
   it("sends nobody to a further host before it has a certificate, which it gets through the first", async () => {
     const edge = await build({ edgeHosts: 2 });
     assert.deepEqual(edge.get("dns-vm-1").dependsOn, ["edge-vm-1-sites"]);
-    const before = ["dns-vm-1", "edge-vm-1-certificate", "edge-vm-2-sites"];
-    assert.deepEqual(edge.get("edge-vm-2-certificate").dependsOn, before);
-    assert.deepEqual(edge.get("dns-vm-2").dependsOn, ["edge-vm-2-certificate"]);
+    const before = ["dns-vm-1", "edge-vm-1-certificate-main", "edge-vm-2-sites"];
+    assert.deepEqual(edge.get("edge-vm-2-certificate-main").dependsOn, before);
+    assert.deepEqual(edge.get("dns-vm-2").dependsOn, ["edge-vm-2-certificate-main"]);
   });
 
   it("believes Cloudflare, and nobody else, about the visitor's address when records are proxied", async () => {
@@ -100,6 +100,20 @@ describe("Edge", () => {
     assert.equal(proxied.match(/set_real_ip_from 173\.245\.48\.0\/20;/g)?.length, 2, "on each of the two hosts");
     assert.doesNotMatch(await sites(JSON.stringify({ zoneId, proxied: false })), /real_ip/);
     assert.doesNotMatch(await sites("none"), /real_ip/);
+  });
+
+  it("hands the token for challenges by DNS over as a secret, to the certificates that need it alone", async () => {
+    const edge = await build({
+      changes: {
+        "berth:cloudflare": { zoneId: "0123456789abcdef0123456789abcdef" },
+        "berth:certificates": { main: { challenge: "dns-01" } },
+        "berth:dnsToken": "the-token",
+      },
+    });
+    const { inputs, secrets } = edge.get("edge-vm-1-certificate-main");
+    assert.match(String(inputs["stdin"]), /^==> cloudflare.ini <==\ndns_cloudflare_api_token = the-token$/m);
+    assert.doesNotMatch(String(inputs["create"]), /the-token/);
+    assert.deepEqual([...secrets].toSorted(), ["connection", "stdin"]);
   });
 
   it("names the address of the first site", async () => {

@@ -5,7 +5,7 @@ import { connect, createServer as createTcpServer, type AddressInfo, type Server
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createServer } from "node:tls";
-import { siteCertificate } from "../../../operations/certificates.ts";
+import { failedAttempts, siteCertificate } from "../../../operations/certificates.ts";
 
 describe("reading a site's certificate from the edge", () => {
   let directory: string;
@@ -89,5 +89,23 @@ describe("reading a site's certificate from the edge", () => {
     const silent = createTcpServer(() => undefined);
     const port = await listen(silent);
     await assert.rejects(siteCertificate(connect(port, "127.0.0.1"), "a.test", 200), /no answer within 0.2 s/);
+  });
+});
+
+describe("reading what came of certificates from an edge host's metrics", () => {
+  const line = (name: string, system: string, certificate: string, value: number) =>
+    `berth_certificate_${name}{system="${system}",certificate="${certificate}"} ${value}\n`;
+
+  it("tells which of a system's last attempts failed, and when", () => {
+    const text = [
+      "# TYPE berth_certificate_last_attempt_failed gauge\n",
+      line("last_attempt_timestamp_seconds", "shop", "main", 1_800_000_000),
+      line("last_attempt_timestamp_seconds", "shop", "wild", 1_800_000_001),
+      line("last_attempt_failed", "shop", "main", 1),
+      line("last_attempt_failed", "shop", "wild", 0),
+      line("last_attempt_failed", "blog", "main", 1),
+    ].join("");
+    assert.deepEqual(failedAttempts(text, "shop"), [{ certificate: "main", at: "2027-01-15T08:00:00.000Z" }]);
+    assert.deepEqual(failedAttempts("", "shop"), []);
   });
 });

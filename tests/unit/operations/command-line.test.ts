@@ -47,11 +47,31 @@ describe("npm run berth", () => {
   }
 
   const usage: [string[], string][] = [
-    [["nope"], 'berth: unknown verb, got "nope"; use one of pin, releases, rollback, status, host-key'],
-    [["toString"], 'berth: unknown verb, got "toString"; use one of pin, releases, rollback, status, host-key'],
+    [["nope"], 'berth: unknown verb, got "nope"; use one of pin, releases, rollback, status, certificate, host-key'],
+    [
+      ["toString"],
+      'berth: unknown verb, got "toString"; use one of pin, releases, rollback, status, certificate, host-key',
+    ],
     [["status"], "berth status: takes <stack> [--deep] [--json], got none; see `npm run berth -- status --help`"],
-    [["status", "a", "b"], "berth status: takes <stack> [--deep] [--json], got a b; see `npm run berth -- status --help`"],
+    [
+      ["status", "a", "b"],
+      "berth status: takes <stack> [--deep] [--json], got a b; see `npm run berth -- status --help`",
+    ],
     [["status", "a", "--jsno"], "berth status: unknown option '--jsno'; see `npm run berth -- status --help`"],
+    [["certificate", "a", "forge"], 'berth certificate: is neither renew nor revoke, got "forge"; write one of them'],
+    [
+      ["certificate", "a", "renew", "--reason", "superseded"],
+      "berth certificate: --reason: belongs to revoke; remove it",
+    ],
+    [
+      ["certificate", "a", "revoke", "--reason", "whim"],
+      'berth certificate: --reason: is not a reason, got "whim"; use one of unspecified, keycompromise, ' +
+        "affiliationchanged, superseded, cessationofoperation",
+    ],
+    [
+      ["certificate", "a", "renew", "Main"],
+      `berth certificate: NAME: is not a certificate's name, got "Main"; write for example main`,
+    ],
     [["pin", "a", "api"], 'berth: is not name=tag, got "api"; write for example api=1.4.3'],
     [["pin", "a", "api=1", "api=2"], "berth pin: api: is given twice; give each name one tag"],
     [
