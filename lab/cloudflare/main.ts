@@ -1,10 +1,11 @@
 /**
- * The lab's Cloudflare: API v4 for DNS records and zone settings over HTTP, and the same records over DNS.
+ * The lab's Cloudflare: API v4 for what berth uses of it over HTTP, and the zones' records over DNS.
  *
  *   node lab/cloudflare/main.ts --zone palmistry.test --zone-id <32 hex digits> --token-file FILE
  *     --http 127.0.0.1:PORT --dns 0.0.0.0:PORT --data FILE
  *
- * `--zone` and `--zone-id` may be repeated, in pairs. Clients use `http://<http>/client/v4` as their base URL.
+ * `--zone` and `--zone-id` may be repeated, in pairs; `--plan` (free, pro, business, enterprise) holds for all.
+ * The account of all zones has the id in store.ts. Clients use `http://<http>/client/v4` as their base URL.
  * Ready when `GET /lab/health` answers 200. Stops on SIGTERM; a restart with the same `--data` keeps the records.
  *
  * In a container: any glibc image with libstdc++6 (every Debian one that has apt); mount the repository and, when the
@@ -14,11 +15,13 @@
  * 127.0.0.1 only: whoever reaches it may order failures (`/lab/faults`). It opens no connection of its own.
  */
 import { parseArgs } from "node:util";
+import { plans } from "./plans.ts";
 import { startService } from "./server.ts";
 
 const { values } = parseArgs({
   options: {
     zone: { type: "string", multiple: true },
+    plan: { type: "string", default: "business" },
     "zone-id": { type: "string", multiple: true },
     "token-file": { type: "string" },
     http: { type: "string" },
@@ -45,8 +48,11 @@ if (names.length === 0 || names.length !== ids.length)
 for (const id of ids)
   if (!/^[0-9a-f]{32}$/.test(id)) throw new Error(`--zone-id: must be 32 hexadecimal digits, got "${id}"`);
 
+const plan = plans.find((each) => each === values.plan);
+if (!plan) throw new Error(`--plan: must be one of ${plans.join(", ")}, got "${values.plan}"`);
+
 const service = await startService({
-  zones: names.map((name, index) => ({ name: name.toLowerCase(), id: ids[index] ?? "" })),
+  zones: names.map((name, index) => ({ name: name.toLowerCase(), id: ids[index] ?? "", plan })),
   tokenFile: need(values["token-file"], "token-file"),
   dataFile: need(values.data, "data"),
   http: address(values.http, "http"),

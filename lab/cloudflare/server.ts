@@ -4,7 +4,8 @@ import type { AddressInfo } from "node:net";
 import { Api } from "./api.ts";
 import { serveDns, type DnsServer } from "./dns.ts";
 import { ApiError, refuse } from "./errors.ts";
-import { Faults, OrderedFailure, type Fault } from "./faults.ts";
+import { Faults, HangUp, OrderedFailure, type Fault } from "./faults.ts";
+import { authorityOf } from "./resources/origin-certificates.ts";
 import { Store, type Zone } from "./store.ts";
 
 export interface ServiceArgs {
@@ -32,7 +33,7 @@ const bodyLimit = 1024 * 1024;
 export async function startService(args: ServiceArgs): Promise<Service> {
   const store = new Store(args.dataFile, args.zones);
   const faults = new Faults();
-  const api = new Api(store, faults, args.tokenFile);
+  const api = new Api(store, args.tokenFile);
   const dns = await serveDns(store, args.dns.host, args.dns.port);
   const http = createServer((request, response) => {
     handle(request, response, { api, faults, store, dns }).then(
@@ -70,17 +71,20 @@ async function handle(request: IncomingMessage, response: ServerResponse, parts:
       return;
     }
     if (!url.pathname.startsWith(`${prefix}/`)) throw refuse.noRoute();
+    const path = url.pathname.slice(prefix.length);
+    await parts.faults.strike(method, path);
     const answer = parts.api.answer({
       method,
-      path: url.pathname.slice(prefix.length),
+      path,
       query: url.searchParams,
       authorization: request.headers.authorization,
       body: () => parseBody(text, request.headers["content-type"]),
     });
     send(response, 200, { errors: [], messages: [], success: true, ...answer });
   } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    fail(response, error);
+    if (error instanceof HangUp) response.destroy();
+    else if (error instanceof ApiError) fail(response, error);
+    else throw error;
   }
 }
 
@@ -89,10 +93,11 @@ function fail(response: ServerResponse, error: ApiError): void {
   const mayRetry = error instanceof OrderedFailure && error.mayRetry;
   if (!mayRetry) response.setHeader("x-should-retry", "false");
   if (error.retryAfter !== undefined) response.setHeader("retry-after", String(error.retryAfter));
-  send(response, error.status, { errors: error.problems, messages: [], success: false, result: null });
+  const messages = error.hint === undefined ? [] : [{ code: 10_000, message: error.hint }];
+  send(response, error.status, { errors: error.problems, messages, success: false, result: null });
 }
 
-/** The lab's own handles, outside the API: health and ordered failures. */
+/** The lab's own handles, outside the API: health, ordered failures, purges so far, the Origin CA's certificates. */
 function lab(response: ServerResponse, method: string, path: string, text: string, parts: Parts): void {
   if (path === "/lab/health" && method === "GET") {
     const zones = parts.store.zones.map(({ id, name }) => ({ id, name, records: parts.store.records(id).length }));
@@ -107,7 +112,20 @@ function lab(response: ServerResponse, method: string, path: string, text: strin
   } else if (path === "/lab/faults" && method === "DELETE") {
     parts.faults.clear();
     send(response, 200, { status: "cleared" });
-  } else send(response, 404, { error: `${method} ${path}: unknown; use GET /lab/health, POST or DELETE /lab/faults` });
+  } else if (path === "/lab/purges" && method === "GET") {
+    const purges = parts.store.zones.flatMap(({ id, name }) =>
+      parts.store.objects(id, "purges").map((purge) => ({ ...purge, zone: name })),
+    );
+    send(response, 200, { purges });
+  } else if (/^\/lab\/origin-ca\/(rsa|ec)$/.test(path) && method === "GET") {
+    // Published on a page by the real service: what in front of origins trusts.
+    send(response, 200, { certificate: authorityOf(parts.store, path.endsWith("rsa") ? "rsa" : "ec").certificate });
+  } else
+    send(response, 404, {
+      error:
+        `${method} ${path}: unknown; use GET /lab/health, /lab/purges or /lab/origin-ca/rsa|ec, ` +
+        "POST or DELETE /lab/faults",
+    });
 }
 
 async function readBody(request: IncomingMessage): Promise<string> {

@@ -1,11 +1,23 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
 import { refuse } from "./errors.ts";
+import type { Plan } from "./plans.ts";
 import { isProxiable, type DnsRecord, type RecordFields } from "./record.ts";
 
 export interface Zone {
   readonly id: string;
   readonly name: string;
+  /** What it pays for, see plans.ts. @default "business" */
+  readonly plan?: Plan;
+}
+
+/** The account that has all zones of the lab. */
+export const labAccount = { id: "00000000000000000000000000acc0de", name: "berth lab" };
+
+/** Whatever the API keeps besides records and settings: a ruleset, a pool, a certificate. */
+export interface Stored {
+  readonly id: string;
+  readonly [field: string]: unknown;
 }
 
 interface Setting {
@@ -16,20 +28,28 @@ interface Setting {
 interface Content {
   records: DnsRecord[];
   settings: Record<string, Setting>;
+  /** By the path below the zone or account at which they are listed. */
+  objects?: Record<string, Stored[]>;
+  /** Somebody deleted the zone through the API. */
+  gone?: boolean;
 }
 
-/** Records and settings of the lab's zones, in memory and, after every change, in one file. */
+/** Everything the lab's zones and its account have, in memory and, after every change, in one file. */
 export class Store {
-  readonly zones: readonly Zone[];
+  readonly #zones: readonly Zone[];
   readonly #path: string;
   readonly #content: Record<string, Content>;
   #changed = Date.now();
 
   constructor(path: string, zones: readonly Zone[]) {
     this.#path = path;
-    this.zones = zones;
+    this.#zones = zones;
     this.#content = existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as Record<string, Content>) : {};
-    for (const zone of zones) this.#content[zone.id] ??= { records: [], settings: {} };
+    for (const { id } of [...zones, labAccount]) this.#content[id] ??= { records: [], settings: {} };
+  }
+
+  get zones(): readonly Zone[] {
+    return this.#zones.filter(({ id }) => this.#scope(id).gone !== true);
   }
 
   /** Grows with every change: the serial number of the zones. */
@@ -38,7 +58,7 @@ export class Store {
   }
 
   records(zoneId: string): readonly DnsRecord[] {
-    return this.#zone(zoneId).records;
+    return this.#scope(zoneId).records;
   }
 
   record(zoneId: string, id: string): DnsRecord {
@@ -52,7 +72,7 @@ export class Store {
     const now = timestamp();
     const id = randomBytes(16).toString("hex");
     const record = complete(fields, { id, created_on: now, modified_on: now });
-    this.#zone(zoneId).records.push(record);
+    this.#scope(zoneId).records.push(record);
     this.#save();
     return record;
   }
@@ -62,7 +82,7 @@ export class Store {
     const others = this.records(zoneId).filter((each) => each.id !== id);
     refuseConflict(others, fields);
     const record = complete(fields, { id, created_on: before.created_on, modified_on: timestamp() }, before);
-    const records = this.#zone(zoneId).records;
+    const records = this.#scope(zoneId).records;
     records[records.indexOf(before)] = record;
     this.#save();
     return record;
@@ -70,23 +90,51 @@ export class Store {
 
   delete(zoneId: string, id: string): void {
     const record = this.record(zoneId, id);
-    const zone = this.#zone(zoneId);
+    const zone = this.#scope(zoneId);
     zone.records = zone.records.filter((each) => each !== record);
     this.#save();
   }
 
   setting(zoneId: string, id: string): Setting | undefined {
-    return this.#zone(zoneId).settings[id];
+    return this.#scope(zoneId).settings[id];
   }
 
   set(zoneId: string, id: string, value: unknown): void {
-    this.#zone(zoneId).settings[id] = { value, modified_on: timestamp() };
+    this.#scope(zoneId).settings[id] = { value, modified_on: timestamp() };
     this.#save();
   }
 
-  #zone(id: string): Content {
+  /** What is kept for a zone or account (`scope`) at a path such as `load_balancers/pools`. */
+  objects(scope: string, path: string): readonly Stored[] {
+    return this.#scope(scope).objects?.[path] ?? [];
+  }
+
+  /** Adds the object, or replaces the one that has its id. */
+  put<T extends Stored>(scope: string, path: string, object: T): T {
+    const content = this.#scope(scope);
+    const all = [...this.objects(scope, path)];
+    const index = all.findIndex(({ id }) => id === object.id);
+    all.splice(index < 0 ? all.length : index, index < 0 ? 0 : 1, object);
+    content.objects = { ...content.objects, [path]: all };
+    this.#save();
+    return object;
+  }
+
+  remove(scope: string, path: string, id: string): void {
+    const content = this.#scope(scope);
+    content.objects = { ...content.objects, [path]: this.objects(scope, path).filter((each) => each.id !== id) };
+    this.#save();
+  }
+
+  /** With everything in it, and for good. */
+  removeZone(id: string): void {
+    this.#content[id] = { records: [], settings: {}, gone: true };
+    this.#save();
+  }
+
+  #scope(id: string): Content {
     const content = this.#content[id];
-    if (!content) throw new Error(`no zone ${id}`);
+    if (!content) throw new Error(`no zone or account ${id}`);
     return content;
   }
 
@@ -104,7 +152,7 @@ export class Store {
   }
 }
 
-function timestamp(): string {
+export function timestamp(): string {
   return new Date().toISOString();
 }
 

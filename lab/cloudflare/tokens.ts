@@ -2,9 +2,20 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { refuse } from "./errors.ts";
 
-/** The permissions that the calls of the lab ask for, by their names in Cloudflare's dashboard and documents. */
-export const permissions = ["DNS Read", "DNS Write", "Zone Read", "Zone Settings Read", "Zone Settings Write"] as const;
-export type Permission = (typeof permissions)[number];
+const groups = [
+  ...(["DNS", "Zone", "Zone Settings", "Zone WAF", "Cache Settings", "Zone Transform Rules"] as const),
+  ...(["Dynamic URL Redirects", "Load Balancers", "Load Balancing: Monitors and Pools"] as const),
+  ...(["SSL and Certificates", "Firewall Services", "Bot Management"] as const),
+  ...(["Access: Apps and Policies", "Access: Service Tokens"] as const),
+] as const;
+export type Group = (typeof groups)[number];
+export type Permission = `${Group} ${"Read" | "Write"}` | "Cache Purge";
+
+/** The permissions that the calls of the lab ask for, by their names in Cloudflare's API documents. */
+export const permissions: readonly Permission[] = [
+  ...groups.flatMap((group) => [`${group} Read`, `${group} Write`] as const),
+  "Cache Purge",
+];
 
 export interface Token {
   /** Not the secret: what `user/tokens/verify` answers. */
@@ -41,7 +52,12 @@ export function bearer(header: string | undefined): string {
 }
 
 /** Refuses a call unless one of the permissions is there. */
-export function demand(token: Token, ...oneOf: Permission[]): void {
+export function demand(token: Token, ...oneOf: readonly Permission[]): void {
   if (oneOf.some((each) => token.permissions.includes(each))) return;
-  throw oneOf[0]?.startsWith("DNS") ? refuse.dnsForbidden() : refuse.zoneForbidden();
+  throw refuse.forbidden(oneOf);
+}
+
+/** What reading asks for: whoever may write may read. */
+export function reading(group: Group): readonly Permission[] {
+  return [`${group} Read`, `${group} Write`];
 }

@@ -62,9 +62,10 @@ describe("the lab's Cloudflare: API", () => {
 
     for (const [method, path, status, code] of [
       ["GET", "/accounts", 400, 7000],
-      ["POST", "/zones", 405, 10_405],
-      ["GET", "/zones/ZONE/purge_cache", 404, 7003],
-      ["GET", "/zones/ZONE/rulesets", 404, 7003],
+      ["PUT", "/zones", 405, 10_405],
+      ["GET", "/zones/ZONE/purge_cache", 405, 10_405],
+      ["GET", "/zones/ZONE/pagerules", 404, 7003],
+      ["GET", "/zones/ZONE/load_balancers/pools/x", 404, 7003],
       ["GET", "/zones/ffffffffffffffffffffffffffffffff/dns_records", 404, 7003],
       ["GET", "/zones/ZONE/dns_records/export", 404, 7003],
       ["PUT", "/zones/ZONE/dns_records", 405, 10_405],

@@ -3,6 +3,7 @@ import { Resolver } from "node:dns/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Fault } from "../../lab/cloudflare/faults.ts";
+import type { Plan } from "../../lab/cloudflare/plans.ts";
 import type { DnsRecord } from "../../lab/cloudflare/record.ts";
 import { startService, type Service } from "../../lab/cloudflare/server.ts";
 
@@ -25,6 +26,7 @@ export class TestCloudflare {
   /** Every request so far: `METHOD /path status`, and when it was answered. */
   readonly requests: { readonly line: string; readonly at: number }[] = [];
   #service: Service | undefined;
+  #plan: Plan = "business";
 
   private constructor(directory: string) {
     this.directory = directory;
@@ -58,10 +60,16 @@ export class TestCloudflare {
     await writeFile(join(this.directory, "tokens"), lines.join("\n"));
   }
 
-  async restart(): Promise<void> {
+  /** What both zones pay for. */
+  get plan(): Plan {
+    return this.#plan;
+  }
+
+  async restart(plan = this.#plan): Promise<void> {
+    this.#plan = plan;
     await this.#service?.close();
     this.#service = await startService({
-      zones: [this.zone, this.other],
+      zones: [this.zone, this.other].map((zone) => ({ ...zone, plan })),
       tokenFile: join(this.directory, "tokens"),
       dataFile: this.dataFile,
       http: { host: "127.0.0.1", port: 0 },

@@ -77,11 +77,11 @@ export class Client {
   }
 }
 
-async function refusal(request: string, { permission }: Call, response: Response): Promise<ApiFailure> {
+async function refusal(request: string, { permission, path }: Call, response: Response): Promise<ApiFailure> {
   const { status, statusText } = response;
   const hint =
     status === 401 || status === 403
-      ? `; the API token is not valid for this call: it needs the permission "${permission}" on this zone`
+      ? `; the API token is not valid for this call: it needs the permission "${permission}" on this ${path.startsWith("accounts/") ? "account" : "zone"}`
       : "";
   const text = (await response.text()).trim();
   return new ApiFailure(`failed to make http request: ${request}: ${status} ${statusText} ${text}${hint}`, status);
