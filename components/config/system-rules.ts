@@ -120,7 +120,7 @@ function mountRules(path: Path, service: ServiceParts): Finding[] {
 const sameDirectory = (a: string, b: string): boolean => a.replace(/\/+$/, "") === b.replace(/\/+$/, "");
 
 function dependencyRules(path: Path, name: string, service: ServiceParts, names: Names): Finding[] {
-  const known = [...names.services, ...names.data].filter((other) => other !== name);
+  const known = [...new Set([...names.services, ...names.data])].filter((other) => other !== name);
   return (service.dependsOn ?? []).flatMap((other, index) => {
     const place = [...path, index];
     if (other !== name) return unknownName(place, other, known, "a service or store");

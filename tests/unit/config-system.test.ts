@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { problemsOf } from "../support/problems.ts";
+import { sampleHostKey } from "../support/sample-config.ts";
 import { spoilt } from "../support/spoilt-system.ts";
 
 /* Bad systems and what is said about them: nothing less, nothing more. */
@@ -425,8 +426,8 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
       "system.services.mail.connections.warehouse: " +
         'is not a store of the system, got "warehouse"; use db or queue, or declare it',
       "system.services.mail.dependsOn: waits for itself, got mail → migrate → mail; remove one of these dependencies",
-      'system.services.mail.dependsOn[1]: is not a service or store of the system, got "cache"; use migrate, api, queue, ' +
-        "db or queue, or declare it",
+      'system.services.mail.dependsOn[1]: is not a service or store of the system, got "cache"; use migrate, api, queue or ' +
+        "db, or declare it",
       "system.services.queue: has the name of a store; names within a system resolve to one thing, rename one of them",
     ],
   ],
@@ -464,5 +465,40 @@ describe("a system", () => {
   it("rejects what is no system at all", () => {
     const raw = { stack: "local", values: { "berth:system": "shop" }, secretKeys: [], system: "shop" };
     assert.ok(problemsOf(raw).includes('system: is not a mapping, got "shop"; write keys and values'));
+  });
+});
+
+describe("a system and its hosts, wrong in every way that can be seen beforehand", () => {
+  it("are refused in one answer, each mistake with its place and its cure", () => {
+    const changes = {
+      "services.mail.dependsOn": ["mail", "api", "cache"],
+      "services.migrate.dependsOn": ["mail"],
+      "services.mail.secrets": ["TOKEN"],
+      "services.queue": {
+        kind: "web",
+        // No mistake: each task has an address of its own, so others on the network may use the port too.
+        port: 80,
+        image: "api",
+        networks: ["edge"],
+        resources: { memory: "64 MB" },
+        health: { path: "/" },
+      },
+      "services.api.volumes": { db: "/data" },
+      "edge.sites": [{ host: "${domain}", routes: [{ path: "/", service: "mail" }] }],
+    };
+    const host = { name: "vm-1", address: "vm-1", hostKey: sampleHostKey, labels: { edge: "true" }, memory: "256 MB" };
+    assert.deepEqual(spoilt(changes, { "berth:hosts": [host] }), [
+      "berth:hosts: have less memory than the limits of what runs on them, got vm-1 256 MB for api 128 MB + mail 128 MB + " +
+        "queue 64 MB + db 128 MB + queue 128 MB = 576 MB; add memory or hosts, or lower limits and replicas",
+      'system.edge.sites[0].routes[0].service: does not answer HTTP, got "mail" (worker); use api or queue',
+      "system.services.api.dependsOn: waits for itself, got api → migrate → mail → api; remove one of these dependencies",
+      "system.services.api.volumes.db: has the name of a store's own volume; rename it, or both write into one directory",
+      'system.services.mail.dependsOn[0]: is the service itself, got "mail"; remove it',
+      'system.services.mail.dependsOn[2]: is not a service or store of the system, got "cache"; use migrate, api, queue or ' +
+        "db, or declare it",
+      'system.services.mail.secrets[0]: is not a secret of the system, got "TOKEN"; use KEY, DB_PASSWORD, QUEUE_PASSWORD or ' +
+        "DB_URL, or declare it",
+      "system.services.queue: has the name of a store; names within a system resolve to one thing, rename one of them",
+    ]);
   });
 });
