@@ -44,7 +44,9 @@ describe("ZoneRecords", () => {
   });
 
   it("creates nothing without a zone, whatever the address", async () => {
-    assert.deepEqual((await build("none", { address: "vm-1.example.net" })).names(), ["dns-vm-1 berth:cloudflare:ZoneRecords"]);
+    assert.deepEqual((await build("none", { address: "vm-1.example.net" })).names(), [
+      "dns-vm-1 berth:cloudflare:ZoneRecords",
+    ]);
   });
 
   it("rejects an address that is no IPv4 address", async () => {
