@@ -138,7 +138,10 @@ export class Edge extends pulumi.ComponentResource {
     const { config, fleet, upstreamsReady } = this.#args;
     const { system } = config;
     const others = fleet.edgeHosts.filter(({ name: other }) => other !== host.name);
-    const peers = others.flatMap(({ privateAddress }) => (privateAddress === undefined ? [] : [privateAddress]));
+    // In an order of their own: that of the hosts changes when one is drained.
+    const peers = others
+      .flatMap(({ privateAddress }) => (privateAddress === undefined ? [] : [privateAddress]))
+      .toSorted();
     const files = { ...renderNginx({ drain }), [`sites/${system.name}.conf`]: renderSites(sitesOf(config, peers)) };
     return new command.remote.Command(
       name,

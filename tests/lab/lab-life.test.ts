@@ -98,7 +98,7 @@ describe("the life of a lab", function () {
   it("has nothing to export before it is up", async () => {
     const { code, output } = await lab(["env", "--name", name]);
     assert.equal(code, 1);
-    assert.equal(output, `lab: no lab called ${name} is up; npm run lab makes it\n`);
+    assert.equal(output, `lab: no lab called ${name} runs palmistry; npm run lab makes it\n`);
   });
 
   it("ends on Ctrl-C, whatever it is at, and says what is next", async () => {
