@@ -1,7 +1,7 @@
 import type { Finding, Path } from "./findings.ts";
 import { show } from "./refusals.ts";
 import type { Stack } from "./stack.ts";
-import type { Service } from "./service.ts";
+import { isEnding, type Service } from "./service.ts";
 import type { Store } from "./store.ts";
 import type { System } from "./system.ts";
 
@@ -45,7 +45,7 @@ function resizeService(
     resources: { ...service.resources, ...override?.resources },
     secrets: keep(service.secrets),
   };
-  if (resized.kind === "job") return resized;
+  if (isEnding(resized)) return resized;
   return {
     ...resized,
     secretsAsEnv: keep(resized.secretsAsEnv),
