@@ -47,4 +47,5 @@ export const release = live.number;
 export const releases = pulumi.secret(live.history);
 export const hosts = config.hosts.map(({ name, address, port }) => ({ name, address, port }));
 export const services = workloads.running;
+export const schedules = workloads.schedules;
 export const sites = config.system.edge.sites.map(({ host }) => host);

@@ -1,4 +1,6 @@
 import { hostLabel } from "../components/fleet/label.ts";
+import { scheduleLabel } from "../components/service/schedule.render.ts";
+import { lastDue, parseCron } from "../components/shared/cron.ts";
 import { parseImageRef } from "../components/shared/image-ref.ts";
 import type { SiteCertificate } from "./certificates.ts";
 
@@ -29,6 +31,17 @@ export interface ServiceStatus {
   /** What the running tasks run. */
   readonly live: readonly string[];
   readonly asPinned: boolean;
+  readonly problem: string | null;
+}
+
+export interface ScheduleStatus {
+  readonly name: string;
+  /** When it runs: five fields of cron and a time zone. */
+  readonly times: string | null;
+  /** When the last run that has ended began, as an ISO date. */
+  readonly lastRun: string | null;
+  /** `done` or `failed`, and why. */
+  readonly result: string | null;
   readonly problem: string | null;
 }
 
@@ -115,6 +128,19 @@ export interface Swarm {
   readonly services: readonly RawService[];
   readonly tasks: readonly RawTask[];
   readonly nodes: readonly RawNode[];
+  /** Those that schedules keep. */
+  readonly configs: readonly RawConfig[];
+}
+
+/** An entry of `GET /configs`. */
+export interface RawConfig {
+  readonly CreatedAt: string;
+  readonly Spec: {
+    readonly Name: string;
+    readonly Labels?: Readonly<Record<string, string>>;
+    /** In base64. */
+    readonly Data?: string;
+  };
 }
 
 export interface RawService {
@@ -201,6 +227,53 @@ export function assessEdge(
     return counts.running === counts.wanted ? null : `runs on ${counts.running} of ${counts.wanted} hosts`;
   }
 }
+
+/** How long after its time a run may begin before it is missed. */
+const lateMs = 5 * 60_000;
+
+/** @param schedule Its physical name, the value of its label */
+export function assessSchedule(
+  name: string,
+  schedule: string,
+  swarm: Pick<Swarm, "configs"> | undefined,
+  now: number,
+): ScheduleStatus {
+  const unknown = { name, times: null, lastRun: null, result: null };
+  if (!swarm) return { ...unknown, problem: "not known: no manager of the swarm answered" };
+  const kept = swarm.configs.filter(({ Spec }) => Spec.Labels?.[scheduleLabel] === schedule);
+  const label = ({ Spec }: RawConfig, key: string): string | undefined => Spec.Labels?.[`${scheduleLabel}.${key}`];
+  const plan = kept.find((config) => label(config, "cron") !== undefined);
+  const [cron, zone] = plan ? [label(plan, "cron") ?? "", label(plan, "zone") ?? "UTC"] : [];
+  if (!plan || cron === undefined || zone === undefined) return { ...unknown, problem: "is not set up on the swarm" };
+
+  const ended = kept
+    .filter((config) => !["skipped", undefined].includes(label(config, "result")))
+    .toSorted((a, b) => a.Spec.Name.localeCompare(b.Spec.Name))
+    .at(-1);
+  const result = ended
+    ? Buffer.from(ended.Spec.Data ?? "", "base64")
+        .toString()
+        .trim()
+    : null;
+  const lastRun = ended ? startOf(ended) : undefined;
+  const status = { name, times: `${cron} ${zone}`, lastRun: isoDate(lastRun), result };
+  const times = parseCron(cron);
+  const due = times instanceof Error ? undefined : lastDue(times, zone, Date.parse(plan.CreatedAt), now - lateMs);
+  const begun = kept.some((config) => label(config, "claim") !== undefined && (startOf(config) ?? 0) >= (due ?? 0));
+  if (due !== undefined && !begun) return { ...status, problem: `did not run when it was due, ${isoDate(due) ?? ""}` };
+  const failed = ended && label(ended, "result") !== "done";
+  return { ...status, problem: failed ? `its run of ${isoDate(lastRun) ?? "?"} ${result ?? "failed"}` : null };
+}
+
+/** The time in the name of what is kept of a run. */
+function startOf({ Spec }: RawConfig): number | undefined {
+  const [, year, month, day, hour, minute, second = "00"] =
+    /-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)?(?:-over)?$/.exec(Spec.Name) ?? [];
+  return year === undefined ? undefined : Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
+}
+
+const isoDate = (time: number | undefined): string | null =>
+  time === undefined ? null : new Date(time).toISOString().replace(/:\d\d\.000Z$/, "Z");
 
 export function assessCertificate(
   site: string,

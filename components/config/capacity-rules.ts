@@ -5,6 +5,7 @@ import { show } from "./refusals.ts";
 import type { Resources } from "./resources.ts";
 import type { StackParts } from "./stack-rules.ts";
 import { poolerName, type StoreParts } from "./store-rules.ts";
+import { isEnding } from "./service.ts";
 import type { ServiceParts, SystemParts } from "./system-rules.ts";
 
 /* Does it fit? Asked of the system with the stack's sizes; a problem is named where its value was set last. */
@@ -105,7 +106,7 @@ function connectionProblems(stack: StackParts, system: SystemParts): Problem[] {
 
 /** With start-first, old and new tasks run side by side. */
 function tasksDuringRollout(service: ServiceParts, override: number | undefined): number {
-  if (service.kind === "job") return 1;
+  if (isEnding(service)) return 1;
   const replicas = override ?? service.replicas ?? 1;
   const { order, parallelism = 0 } = service.rollout ?? {};
   if (order === "stop-first") return replicas;

@@ -45,6 +45,9 @@ const id = (name: string): string => `n_${name.replaceAll("-", "_")}`;
 function serviceNode(name: string, service: Service): string {
   const tiers = service.networks.join(", ");
   if (service.kind === "job") return `${id(name)}{{"${name}<br/>once per image<br/>${tiers}"}}`;
+  if (service.kind === "schedule") {
+    return `${id(name)}{{"${name}<br/>${service.cron} ${service.timeZone}<br/>${tiers}"}}`;
+  }
   const count = service.replicas === 1 ? "" : ` × ${service.replicas}`;
   const port = service.kind === "web" ? ` :${service.port}` : "";
   return `${id(name)}["${name}${count}${port}<br/>${tiers}"]`;

@@ -3,7 +3,7 @@ import type { Finding, Path } from "./findings.ts";
 import type { Parts } from "./lenient.ts";
 import { list, show } from "./refusals.ts";
 import type { Stack } from "./stack.ts";
-import type { Service } from "./service.ts";
+import { isEnding, type Service } from "./service.ts";
 import type { Store } from "./store.ts";
 import type { SystemParts } from "./system-rules.ts";
 import type { System } from "./system.ts";
@@ -98,7 +98,7 @@ function resizeService(
     resources: { ...service.resources, ...override?.resources },
     secrets: keep(service.secrets),
   };
-  if (resized.kind === "job") return resized;
+  if (isEnding(resized)) return resized;
   return {
     ...resized,
     secretsAsEnv: keep(resized.secretsAsEnv),

@@ -38,6 +38,7 @@ function loadsOf(stack: StackParts, system: SystemParts): Load[] {
   const services = Object.entries(system.services ?? {}).flatMap(([name, service]) => {
     // A job has ended before what depends on it starts.
     if (service.kind === "job") return [];
+    if (service.kind === "schedule") return [load(name, 1, service.resources)];
     return [load(name, stack.services?.[name]?.replicas ?? service.replicas ?? 1, service.resources)];
   });
   const stores = Object.entries(system.data ?? {}).flatMap(([name, store]) => {

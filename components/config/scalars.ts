@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { z } from "zod";
+import { parseCron } from "../shared/cron.ts";
 import { durationPattern, milliseconds, type Duration } from "../shared/duration.ts";
 import { bytes, sizePattern, type Size } from "../shared/size.ts";
 import { refuse } from "./refusals.ts";
@@ -78,6 +79,23 @@ export const numericUser = z
 export const pem = z.string().regex(/^-----BEGIN CERTIFICATE-----\n[^]+\n-----END CERTIFICATE-----\s*$/, {
   error: refuse("is not a certificate", "paste it from BEGIN CERTIFICATE to END CERTIFICATE, lines kept with `|`"),
 });
+export const cronTimes = z
+  .custom<string>((v) => typeof v === "string" && !(parseCron(v) instanceof Error), {
+    error: (issue) => {
+      const problem = typeof issue.input === "string" ? parseCron(issue.input) : undefined;
+      const cure =
+        problem instanceof Error ? problem.message : 'write five fields in quotes, for example "30 3 * * sun"';
+      return refuse("is not a time to run at", cure)(issue);
+    },
+  })
+  .meta({ type: "string", title: "cron" });
+const zones = new Set(["UTC", ...Intl.supportedValuesOf("timeZone")]);
+export const timeZone = z
+  .string()
+  .refine((name) => zones.has(name), {
+    error: refuse("is not a time zone", 'write "UTC", or a name of the tz database, for example "Europe/Berlin"'),
+  })
+  .meta({ title: "time zone" });
 /** An address, or a network of them in CIDR notation. */
 export const addressRange = z.string().refine(isAddressRange, {
   error: refuse("is not an address or a network", "write for example 198.18.7.1 or 198.18.0.0/15"),

@@ -1,6 +1,17 @@
 import { z } from "zod";
 import { resources } from "./resources.ts";
-import { absolutePath, duration, envName, imageKey, label, numericUser, port, size } from "./scalars.ts";
+import {
+  absolutePath,
+  cronTimes,
+  duration,
+  envName,
+  imageKey,
+  label,
+  numericUser,
+  port,
+  size,
+  timeZone,
+} from "./scalars.ts";
 
 /* The services of a system: what runs, and how it is watched, replaced and confined. */
 
@@ -111,11 +122,34 @@ export const service = z.discriminatedUnion("kind", [
     timeout: duration.default("5 minutes").describe("A job that takes longer has failed"),
     ...serviceFields,
   }),
+  z.strictObject({
+    kind: z
+      .literal("schedule")
+      .describe("Runs at set times to its end, one run at a time on the whole swarm; nothing may depend on it"),
+    cron: cronTimes.describe(
+      'When it runs: minute, hour, day of month, month and day of week, for example "30 3 * * sun"; with both days given, ' +
+        "either will do",
+    ),
+    timeZone: timeZone
+      .default("UTC")
+      .describe("Where `cron` is read; a time that the change of clocks leaves out is skipped"),
+    timeout: duration.describe("A run that takes longer has failed, and is ended"),
+    ...serviceFields,
+  }),
 ]);
 
 export type Service = z.output<typeof service>;
-export type RunningService = Exclude<Service, { kind: "job" }>;
+/** What runs to its end, and has no replicas, health checks or volumes. */
+export type EndingService = Extract<Service, { kind: "job" | "schedule" }>;
+export type RunningService = Exclude<Service, EndingService>;
 export type WebService = Extract<Service, { kind: "web" }>;
 export type JobService = Extract<Service, { kind: "job" }>;
+export type ScheduleService = Extract<Service, { kind: "schedule" }>;
 export type HealthCheck = z.output<typeof healthCheck>;
 export type Rollout = z.output<typeof rollout>;
+
+export function isEnding<S extends { readonly kind: Service["kind"] }>(
+  service: S,
+): service is Extract<S, { readonly kind: "job" | "schedule" }> {
+  return service.kind === "job" || service.kind === "schedule";
+}

@@ -5,7 +5,7 @@ import { hostRules, volumeRules } from "./host-rules.ts";
 import type { Parts } from "./lenient.ts";
 import { placeholder } from "./placeholders.ts";
 import { list, show } from "./refusals.ts";
-import type { Service } from "./service.ts";
+import { isEnding, type Service } from "./service.ts";
 import type { Environment, Stack } from "./stack.ts";
 import type { SystemParts } from "./system-rules.ts";
 import { rotationRules } from "./store-rules.ts";
@@ -83,7 +83,7 @@ export function volumeUsers(system: SystemParts): Record<string, string[]> {
     Object.entries(system.data ?? {}).flatMap(([name, store]) => (store.kind === "managed" ? [] : [[name, [name]]])),
   );
   for (const [name, service] of Object.entries(system.services ?? {})) {
-    if (service.kind === "job") continue;
+    if (isEnding(service)) continue;
     for (const volume of Object.keys(service.volumes ?? {})) (users[volume] ??= []).push(name);
   }
   return users;
@@ -95,7 +95,7 @@ function managedRules({ managed }: StackParts, system: SystemParts, document: un
     if (!stores.includes(name)) return [{ path: ["managed", name], message: notOf("a store", stores) }];
     const given = Object.values(system.services ?? {}).flatMap((service) => [
       ...(service.secrets ?? []),
-      ...(service.kind === "job" ? [] : (service.secretsAsEnv ?? [])),
+      ...(isEnding(service) ? [] : (service.secretsAsEnv ?? [])),
     ]);
     if (urlSecret === undefined || given.includes(urlSecret)) return [];
     const message = `is given to no service, got ${show(urlSecret)}; name the secret that holds the store's URL`;
@@ -140,6 +140,7 @@ const applies: Readonly<Record<Service["kind"] | Store["kind"], readonly string[
   web: ["replicas", "resources", "env"],
   worker: ["replicas", "resources", "env"],
   job: ["resources", "env"],
+  schedule: ["resources", "env"],
   postgres: ["resources", "maxConnections"],
   redis: ["resources", "maxmemory", "maxclients"],
   rabbitmq: ["resources"],

@@ -2,7 +2,7 @@ import { keysAt, type Finding, type Path } from "./findings.ts";
 import type { Parts } from "./lenient.ts";
 import { list, show } from "./refusals.ts";
 import { securityHeaderNames } from "./security.ts";
-import type { Service } from "./service.ts";
+import { isEnding, type Service } from "./service.ts";
 import { connectable, storeRules } from "./store-rules.ts";
 import type { System } from "./system.ts";
 
@@ -18,6 +18,7 @@ export function systemRules(system: SystemParts, document: unknown): Finding[] {
   const data = keysAt(document, ["data"]);
   const names: Names = {
     services: keysAt(document, ["services"]),
+    schedules: services(system).flatMap(([name, { kind }]) => (kind === "schedule" ? [name] : [])),
     data,
     connectable: connectable(system.data, data),
     networks: keysAt(document, ["networks"]),
@@ -39,6 +40,7 @@ export function systemRules(system: SystemParts, document: unknown): Finding[] {
 
 interface Names {
   readonly services: readonly string[];
+  readonly schedules: readonly string[];
   readonly data: readonly string[];
   readonly connectable: readonly string[];
   readonly networks: readonly string[];
@@ -82,11 +84,10 @@ function serviceRules(path: Path, name: string, service: ServiceParts, names: Na
   ];
 }
 
-const asEnv = (service: ServiceParts): readonly string[] =>
-  service.kind === "job" ? [] : (service.secretsAsEnv ?? []);
+const asEnv = (service: ServiceParts): readonly string[] => (isEnding(service) ? [] : (service.secretsAsEnv ?? []));
 
 function healthRules(path: Path, service: ServiceParts): Finding[] {
-  if (service.kind === "job" || !service.health) return [];
+  if (isEnding(service) || !service.health) return [];
   const { command, path: probe, port } = service.health;
   if (!command && !probe) {
     return [{ path, message: "asks nothing, got neither `path` nor `command`; give one of them" }];
@@ -102,14 +103,14 @@ function healthRules(path: Path, service: ServiceParts): Finding[] {
 }
 
 function volumeRules(path: Path, service: ServiceParts, names: Names): Finding[] {
-  const volumes = service.kind === "job" ? [] : Object.keys(service.volumes ?? {});
+  const volumes = isEnding(service) ? [] : Object.keys(service.volumes ?? {});
   const message = "has the name of a store's own volume; rename it, or both write into one directory";
   return volumes.flatMap((volume) => (names.data.includes(volume) ? [{ path: [...path, volume], message }] : []));
 }
 
 /** Docker refuses a container in which two things are mounted at one path. */
 function mountRules(path: Path, service: ServiceParts): Finding[] {
-  if (service.kind === "job") return [];
+  if (isEnding(service)) return [];
   const { volumes = {}, tmpfs = {}, files = {}, readOnly = true } = service;
   const mounts = [
     ...(readOnly ? [{ place: ["tmpfs", "/tmp"], target: "/tmp" }] : []),
@@ -127,9 +128,15 @@ function mountRules(path: Path, service: ServiceParts): Finding[] {
 const sameDirectory = (a: string, b: string): boolean => a.replace(/\/+$/, "") === b.replace(/\/+$/, "");
 
 function dependencyRules(path: Path, name: string, service: ServiceParts, names: Names): Finding[] {
-  const known = [...names.services, ...names.data].filter((other) => other !== name);
+  const { schedules } = names;
+  const dependable = names.services.filter((other) => !schedules.includes(other));
+  const known = [...new Set([...dependable, ...names.data])].filter((other) => other !== name);
   return (service.dependsOn ?? []).flatMap((other, index) => {
     const place = [...path, index];
+    if (schedules.includes(other)) {
+      const message = `is a schedule, got ${show(other)}; remove it: a schedule runs at its times, whoever waits`;
+      return [{ path: place, message }];
+    }
     if (other !== name) return unknownName(place, other, known, "a service or store");
     return [{ path: place, message: `is the service itself, got ${show(other)}; remove it` }];
   });

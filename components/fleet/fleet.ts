@@ -8,9 +8,10 @@ import { command, docker } from "../shared/providers.ts";
 import { commandLine } from "../shared/shell.ts";
 import { connection } from "./connection.ts";
 import { renderFarewell } from "./farewell.render.ts";
-import { Host } from "./host.ts";
+import { Host, hostScript } from "./host.ts";
 import { hostLabel } from "./label.ts";
 import { renderMember } from "./member.render.ts";
+import { place, renderScript } from "./script.ts";
 import { managerAlias, sshConfigPath } from "./ssh.render.ts";
 import { renderJoinTokens } from "./tokens.render.ts";
 
@@ -36,6 +37,16 @@ export interface ManagerScript {
   readonly script: pulumi.Input<string>;
   /** Command that takes back what the script did. */
   readonly delete?: string;
+}
+
+/** What every manager host has. */
+export interface ManagersSetUp {
+  /** What it is about, in one word; stands in refusals. */
+  readonly concern: string;
+  /** Shell functions, run by root; `main` sets it up, and may be repeated. `place FILE` and `refuse WORDS` are there. */
+  readonly body: pulumi.Input<string>;
+  /** Command that root takes it away with, where it is. */
+  readonly undo: string;
 }
 
 /**
@@ -113,6 +124,18 @@ export class Fleet extends pulumi.ComponentResource {
       },
       opts,
     );
+  }
+
+  /** Sets up every manager host, and takes it away from one that is a manager no more or leaves the stack. */
+  onManagers(name: string, setUp: ManagersSetUp, opts: pulumi.CustomResourceOptions): pulumi.Resource[] {
+    const { concern, undo } = setUp;
+    return managersOf(this.#config.hosts).map((host) => {
+      this.farewell(`${name}-${host.name}-farewell`, host, host.user === "root" ? undo : `sudo -n ${undo}`, opts);
+      const script = pulumi
+        .output(setUp.body)
+        .apply((body) => renderScript({ host: host.name, concern, body: `${place}\n\n${body.trim()}` }));
+      return hostScript(`${name}-${host.name}`, host, this.connection(host), script, opts);
+    });
   }
 
   /** A command that runs on a host when this resource goes; done without the host when that is lost and removed. */

@@ -58,7 +58,7 @@ export function hostScript(
   name: string,
   host: HostConfig,
   connection: Command.types.input.remote.ConnectionArgs,
-  script: string,
+  script: pulumi.Input<string>,
   opts: pulumi.CustomResourceOptions,
 ): Command.remote.Command {
   return new command.remote.Command(
@@ -66,7 +66,8 @@ export function hostScript(
     {
       connection,
       create: "sh -s",
-      stdin: asRoot(host, script),
+      stdin:
+        typeof script === "string" ? asRoot(host, script) : pulumi.output(script).apply((text) => asRoot(host, text)),
       // It would go as environment variables, which sshd does not take: a warning each time, of no use to a script
       // that looks at the host itself.
       addPreviousOutputInEnv: false,

@@ -5,8 +5,9 @@ import { bytes } from "../shared/size.ts";
 import type { Resources } from "../config/resources.ts";
 import { quote } from "../shared/shell.ts";
 
+/** What runs to its end as a swarm job. */
 export interface JobScript {
-  /** Physical name of the job's swarm service. */
+  /** Physical name of its swarm service. */
   readonly name: string;
   readonly image: string;
   readonly command: readonly string[];
@@ -45,25 +46,6 @@ export function markerName(job: Pick<JobScript, "name" | "image" | "command">): 
  * @see https://docs.docker.com/reference/cli/docker/service/create/#running-as-a-job
  */
 export function renderJob(job: JobScript): string {
-  const options = [
-    "--mode replicated-job",
-    "--detach",
-    "--no-resolve-image",
-    "--restart-condition none",
-    // Most images check a server's port, which a job does not have: the swarm would end every long one as unhealthy.
-    "--no-healthcheck",
-    // Without it a process that is not made to be the first one of a container does not hear that it is to stop.
-    "--init",
-    `--user ${quote(job.user)}`,
-    ...(job.readOnly ? ["--read-only", "--mount type=tmpfs,target=/tmp,tmpfs-size=67108864"] : []),
-    "--cap-drop ALL",
-    `--limit-memory ${bytes(job.resources.memory)}`,
-    `--limit-cpu ${job.resources.cpus}`,
-    ...job.networks.map((network) => `--network ${quote(network)}`),
-    ...job.secrets.map(({ name, secretName }) => `--secret ${quote(`source=${secretName},target=${name},mode=0444`)}`),
-    ...Object.entries(job.env).map(([name, value]) => `--env ${quote(`${name}=${value}`)}`),
-    ...job.secrets.map(({ name }) => `--env ${quote(`${name}_FILE=/run/secrets/${name}`)}`),
-  ];
   return `# Managed by berth: job ${job.name}
 set -eu
 name=${quote(job.name)}
@@ -79,7 +61,7 @@ remove() { if docker service inspect "$name" >/dev/null 2>&1; then docker servic
 remove
 trap remove EXIT
 docker service create --name "$name" --label ${quote(jobLabel)}="$name" \\
-  ${options.join(" \\\n  ")} \\
+  ${jobOptions(job).join(" \\\n  ")} \\
   "$image" ${job.command.map(quote).join(" ")} >/dev/null
 
 deadline=$(($(date +%s) + ${Math.ceil(milliseconds(job.timeout) / 1000)}))
@@ -110,4 +92,27 @@ echo "ran for $image"
 /** Forgets for which images a job has run: with the system's stores gone, its migrations start over. */
 export function renderForgetJob(name: string): string {
   return `docker config ls --quiet --filter ${quote(`label=${jobLabel}=${name}`)} | xargs -r docker config rm`;
+}
+
+/** Options of `docker service create` for what runs to its end, whoever starts it. */
+export function jobOptions(job: JobScript): string[] {
+  return [
+    "--mode replicated-job",
+    "--detach",
+    "--no-resolve-image",
+    "--restart-condition none",
+    // Most images check a server's port, which a job does not have: the swarm would end every long one as unhealthy.
+    "--no-healthcheck",
+    // Without it a process that is not made to be the first one of a container does not hear that it is to stop.
+    "--init",
+    `--user ${quote(job.user)}`,
+    ...(job.readOnly ? ["--read-only", "--mount type=tmpfs,target=/tmp,tmpfs-size=67108864"] : []),
+    "--cap-drop ALL",
+    `--limit-memory ${bytes(job.resources.memory)}`,
+    `--limit-cpu ${job.resources.cpus}`,
+    ...job.networks.map((network) => `--network ${quote(network)}`),
+    ...job.secrets.map(({ name, secretName }) => `--secret ${quote(`source=${secretName},target=${name},mode=0444`)}`),
+    ...Object.entries(job.env).map(([name, value]) => `--env ${quote(`${name}=${value}`)}`),
+    ...job.secrets.map(({ name }) => `--env ${quote(`${name}_FILE=/run/secrets/${name}`)}`),
+  ];
 }

@@ -1,12 +1,20 @@
 import { createHash } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import type { Config } from "../config/load.ts";
-import type { HealthCheck, JobService, RunningService } from "../config/service.ts";
+import {
+  isEnding,
+  type EndingService,
+  type HealthCheck,
+  type JobService,
+  type RunningService,
+  type ScheduleService,
+} from "../config/service.ts";
 import { Managed } from "../data/managed.ts";
 import { Store } from "../data/store.ts";
 import type { Networks } from "../network/networks.ts";
 import type { Secrets } from "../secrets/secrets.ts";
-import { Job, type ManagerShell } from "../service/job.ts";
+import { Job, type JobArgs } from "../service/job.ts";
+import { Schedule, type Managers } from "../service/schedule.ts";
 import { Service, type Platform } from "../service/service.ts";
 import type { Attachment, SecretFile } from "../service/workload.ts";
 import { physicalName } from "../shared/naming.ts";
@@ -20,25 +28,28 @@ export interface WorkloadsArgs {
   readonly networks: Networks;
   readonly secrets: Secrets;
   readonly platform: Platform;
-  /** How jobs reach a swarm manager. */
-  readonly manager: ManagerShell;
+  /** How jobs and schedules reach the managers of the swarm. */
+  readonly manager: Managers;
 }
 
 /** The running part of a system, by its names in the system file. */
 export interface Workloads {
   /** Applications and stores with the image each is pinned to. */
   readonly running: Readonly<Record<string, { readonly service: string; readonly image: string }>>;
+  /** Schedules by the names of their swarm services. */
+  readonly schedules: Readonly<Record<string, string>>;
   /** Passed when all of it is live. */
   readonly ready: Ready;
 }
 
-/** Creates stores, jobs and services, each after what it depends on. */
+/** Creates stores, jobs, services and schedules, each after what it depends on. */
 export function createWorkloads(args: WorkloadsArgs, opts: pulumi.ComponentResourceOptions): Workloads {
   const { config } = args;
   const { services, data } = config.system;
   createVolumes(args);
 
   const running: Record<string, Workloads["running"][string]> = {};
+  const schedules: Record<string, string> = {};
   const ready: Record<string, Ready> = {};
   const order = dependencyOrder({
     ...Object.fromEntries(Object.keys(data).map((name) => [name, []])),
@@ -50,13 +61,17 @@ export function createWorkloads(args: WorkloadsArgs, opts: pulumi.ComponentResou
     const options = pulumi.mergeOptions(opts, after) as pulumi.ComponentResourceOptions;
     if (service?.kind === "job") {
       ready[name] = createJob(name, service, args, options).ready;
+    } else if (service?.kind === "schedule") {
+      const schedule = createSchedule(name, service, args, options);
+      schedules[name] = schedule.service;
+      ready[name] = schedule.ready;
     } else {
       const workload = service ? createService(name, service, args, options) : createStore(name, args, options);
       Object.assign(running, workload.running);
       ready[name] = workload.ready;
     }
   }
-  return { running, ready: allReady(Object.values(ready)) };
+  return { running, schedules, ready: allReady(Object.values(ready)) };
 }
 
 function createService(name: string, spec: RunningService, args: WorkloadsArgs, opts: pulumi.ComponentResourceOptions) {
@@ -126,33 +141,38 @@ function pinsOf({ images }: Config): string {
 }
 
 function createJob(name: string, spec: JobService, args: WorkloadsArgs, opts: pulumi.ComponentResourceOptions): Job {
+  return new Job(name, { manager: args.manager, script: endingScript(name, spec, args) }, opts);
+}
+
+function createSchedule(
+  name: string,
+  spec: ScheduleService,
+  args: WorkloadsArgs,
+  opts: pulumi.ComponentResourceOptions,
+): Schedule {
+  const { cron, timeZone } = spec;
+  return new Schedule(name, { managers: args.manager, cron, timeZone, script: endingScript(name, spec, args) }, opts);
+}
+
+function endingScript(name: string, spec: EndingService, args: WorkloadsArgs): JobArgs["script"] {
   const { config, secrets, networks } = args;
-  return new Job(
-    name,
-    {
-      manager: args.manager,
-      script: {
-        name: physicalName(config.system.name, name),
-        image: pin(config, spec.image),
-        command: spec.command ?? [],
-        env: spec.env,
-        secrets: spec.secrets.map((secret) => ({ name: secret, secretName: secrets.file(secret).secretName })),
-        networks: spec.networks.map((tier) => networks.name(tier)),
-        resources: spec.resources,
-        user: spec.user,
-        readOnly: spec.readOnly,
-        timeout: spec.timeout,
-      },
-    },
-    opts,
-  );
+  return {
+    name: physicalName(config.system.name, name),
+    image: pin(config, spec.image),
+    command: spec.command ?? [],
+    env: spec.env,
+    secrets: spec.secrets.map((secret) => ({ name: secret, secretName: secrets.file(secret).secretName })),
+    networks: spec.networks.map((tier) => networks.name(tier)),
+    resources: spec.resources,
+    user: spec.user,
+    readOnly: spec.readOnly,
+    timeout: spec.timeout,
+  };
 }
 
 function createVolumes({ config, platform }: WorkloadsArgs): void {
   const names = new Set(
-    Object.values(config.system.services).flatMap((service) =>
-      service.kind === "job" ? [] : Object.keys(service.volumes),
-    ),
+    Object.values(config.system.services).flatMap((service) => (isEnding(service) ? [] : Object.keys(service.volumes))),
   );
   for (const name of names) {
     new docker.Volume(

@@ -12,19 +12,23 @@ import {
   assessCertificate,
   assessEdge,
   assessHost,
+  assessSchedule,
   assessService,
   edgeName,
   shortRef,
   type CertificateStatus,
   type HostInfo,
   type HostStatus,
+  type RawConfig,
   type RawContainer,
   type RawNode,
   type RawService,
   type RawTask,
+  type ScheduleStatus,
   type ServiceStatus,
   type Swarm,
 } from "../status.assess.ts";
+import { scheduleLabel } from "../../components/service/schedule.render.ts";
 import { imageKeys } from "../system.ts";
 import { moment, table } from "../table.ts";
 import { exitCodes, stackOptions, stackOptionsHelp, text, type Context, type Verb } from "../verb.ts";
@@ -39,7 +43,8 @@ export const verb: Verb = {
     "swarm), services (wanted and running tasks, live digest against the pin), certificates per site, release number.",
     "Changes nothing. A machine that does not answer is reported as such.",
     "",
-    "Exit code 3 when something is not as pinned, not running, not reachable, or a certificate is about to expire.",
+    "Exit code 3 when something is not as pinned, not running, not reachable, a certificate is about to expire,",
+    "or a schedule's last run failed or is missing.",
     "",
     "  --deep  reads every setting that berth manages on the hosts as well, and names each that differs",
     "  --json  for programs; use `npm run --silent`",
@@ -63,6 +68,7 @@ export interface Status {
   readonly asPinned: boolean;
   readonly hosts: readonly HostStatus[];
   readonly services: readonly ServiceStatus[];
+  readonly schedules: readonly ScheduleStatus[];
   readonly certificates: readonly CertificateStatus[];
   /** What differs on the hosts; only when it was asked for. */
   readonly deep?: readonly DeepStatus[];
@@ -101,11 +107,15 @@ export async function readStatus(ref: StackRef, deep = false): Promise<Status> {
       ),
       ...(sites.length > 0 ? [assessEdge(pins[keys["edge"] ?? ""], edges)] : []),
     ];
+    const schedules = Object.entries(schedulesOf(outputs)).map(([name, schedule]) =>
+      assessSchedule(name, schedule, answered, Date.now()),
+    );
     const release = typeof outputs["release"] === "number" ? outputs["release"] : null;
     const problems = [
       ...(release === null ? [`stack ${ref.stack}: nothing was released yet; run \`pulumi up\``] : []),
       ...hostStates.flatMap(({ name, problem }) => (problem === null ? [] : [`host ${name}: ${problem}`])),
       ...services.flatMap(({ name, problem }) => (problem === null ? [] : [`service ${name}: ${problem}`])),
+      ...schedules.flatMap(({ name, problem }) => (problem === null ? [] : [`schedule ${name}: ${problem}`])),
       ...certificates.flatMap(({ site, problem }) => (problem === null ? [] : [`certificate of ${site}: ${problem}`])),
       ...(settings ?? []).flatMap(deepProblems),
       ...attempts.flat(),
@@ -116,6 +126,7 @@ export async function readStatus(ref: StackRef, deep = false): Promise<Status> {
       asPinned: problems.length === 0,
       hosts: hostStates,
       services,
+      schedules,
       certificates,
       ...(settings && { deep: settings }),
       problems,
@@ -131,12 +142,19 @@ async function hostInfo(docker: DockerHost | undefined): Promise<HostInfo> {
 
 async function readSwarm(manager: DockerHost | undefined): Promise<Swarm> {
   const running = encodeURIComponent(JSON.stringify({ "desired-state": ["running"] }));
-  const [services, tasks, nodes] = await Promise.all([
+  const kept = encodeURIComponent(JSON.stringify({ label: [scheduleLabel] }));
+  const [services, tasks, nodes, configs] = await Promise.all([
     manager?.get("/services"),
     manager?.get(`/tasks?filters=${running}`),
     manager?.get("/nodes"),
+    manager?.get(`/configs?filters=${kept}`),
   ]);
-  return { services: services as RawService[], tasks: tasks as RawTask[], nodes: nodes as RawNode[] };
+  return {
+    services: services as RawService[],
+    tasks: tasks as RawTask[],
+    nodes: nodes as RawNode[],
+    configs: configs as RawConfig[],
+  };
 }
 
 async function edgeContainers(docker: DockerHost | undefined): Promise<RawContainer[]> {
@@ -186,7 +204,18 @@ function servicesOf(outputs: Readonly<Record<string, unknown>>): Record<string, 
   );
 }
 
-function render({ print }: Context, { stack, release, hosts, services, certificates, problems }: Status): void {
+/** Physical names of schedules, from the stack output. */
+function schedulesOf(outputs: Readonly<Record<string, unknown>>): Record<string, string> {
+  const schedules = isRecord(outputs["schedules"]) ? outputs["schedules"] : {};
+  return Object.fromEntries(
+    Object.entries(schedules).flatMap(([name, value]) => (typeof value === "string" ? [[name, value]] : [])),
+  );
+}
+
+function render(
+  { print }: Context,
+  { stack, release, hosts, services, schedules, certificates, problems }: Status,
+): void {
   print(`stack ${stack}: release ${release ?? "none yet"}\n`);
   print(
     table(
@@ -203,6 +232,15 @@ function render({ print }: Context, { stack, release, hosts, services, certifica
       yesNo(asPinned),
     ]);
     print(`\n${table(["service", "running", "pinned", "live", "as pinned"], rows)}`);
+  }
+  if (schedules.length > 0) {
+    const rows = schedules.map(({ name, times, lastRun, result }) => [
+      name,
+      times ?? "–",
+      lastRun ?? "–",
+      result?.split(":")[0] ?? "–",
+    ]);
+    print(`\n${table(["schedule", "times", "last run", "result"], rows)}`);
   }
   if (certificates.length > 0) {
     const rows = certificates.map(({ site, host, expires, daysLeft, issuer }) => [

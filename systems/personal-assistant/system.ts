@@ -35,6 +35,14 @@ const server = {
 // As the balancer of its document: five seconds for a connection, fifty for an answer.
 const patience = { connectTimeout: "5 seconds", timeout: "50 seconds" } as const;
 
+/** Weekly, and without locks that readers or writers would wait for. */
+const upkeep = `set -eu
+PGPASSWORD=$(cat "$MIGRATION_DATABASE_PASSWORD_FILE")
+export PGPASSWORD
+vacuumdb --analyze
+reindexdb --concurrently
+`;
+
 const headers = { "X-XSS-Protection": "1; mode=block" };
 const policy = {
   "default-src": ["'self'"],
@@ -92,6 +100,20 @@ export default defineSystem({
       dependsOn: ["migrate", "postgres", "redis"],
       // Four processes, each with its pool and overflow, and as many with 100 connections to Redis.
       connections: { "postgres-pooler": 200, redis: 400 },
+    },
+    // As the owner of the tables. The server's own catalogs belong to its superuser: they are skipped, with a warning.
+    upkeep: {
+      kind: "schedule",
+      image: "postgres",
+      cron: "30 3 * * sun",
+      timeout: "2 hours",
+      command: ["sh", "-c", upkeep],
+      env: { PGHOST: "postgres", PGUSER: "migration_user", PGDATABASE: "personal_assistant_prod" },
+      secrets: ["MIGRATION_DATABASE_PASSWORD"],
+      networks: ["data"],
+      resources: { memory: "256 MB" },
+      dependsOn: ["postgres"],
+      connections: { postgres: 1 },
     },
     frontend: {
       ...hardened,

@@ -13,6 +13,13 @@ function serviceInputs(recording: Recording<unknown>): ServiceInputs[] {
 const ofType = (recording: Recording<unknown>, type: string): Recorded[] =>
   recording.resources.filter((one) => one.type === type);
 
+const components = {
+  web: "berth:service:Service",
+  worker: "berth:service:Service",
+  job: "berth:service:Job",
+  schedule: "berth:service:Schedule",
+} as const;
+
 /** Exceptions from the hardening that all services have, as they were reviewed. */
 const exceptions: Readonly<Record<string, readonly string[]>> = {
   "cap-demo": [],
@@ -46,7 +53,9 @@ for (const system of systemNames) {
       it("runs every service from its pin, digest included", async () => {
         const { edge, ...rest } = (await filledIn(file))["berth:images"] as Record<string, string>;
         assert.equal(typeof edge, "string");
-        const jobs = ofType(plan, "berth:service:Job").map(({ inputs }) => inputs["image"]);
+        const jobs = [components.job, components.schedule]
+          .flatMap((type) => ofType(plan, type))
+          .map(({ inputs }) => inputs["image"]);
         const running = serviceInputs(plan).map(({ taskSpec }) => taskSpec.containerSpec.image);
         assert.deepEqual(new Set([...running, ...jobs]), new Set(Object.values(rest)));
       });
@@ -112,7 +121,7 @@ for (const system of systemNames) {
           return [`${name}-service`, ...(pooled ? [`${name}-pooler-service`] : [])];
         };
         for (const [name, { kind, dependsOn }] of Object.entries(services)) {
-          const component = plan.get(name, kind === "job" ? "berth:service:Job" : "berth:service:Service");
+          const component = plan.get(name, components[kind]);
           const waits = component.dependsOn.filter((other) => !other.startsWith("fleet-"));
           assert.deepEqual(waits, dependsOn.flatMap(ready).toSorted(), name);
         }

@@ -43,6 +43,9 @@ const renderers: Readonly<Record<string, (inputs: Inputs) => string[]>> = {
     `${String(type)} ${String(name)} → ${String(content)}${proxied === true ? ", proxied" : ""}`,
   ],
   "berth:service:Job": ({ image }) => [shortImage(String(image))],
+  "berth:service:Schedule": ({ image, cron, timeZone }) => [
+    `${shortImage(String(image))} at ${String(cron)} ${String(timeZone)}`,
+  ],
   "berth:edge:Edge": ({ image, limits, sites }) => edge(String(image), limits as Limits, sites as readonly Site[]),
 };
 

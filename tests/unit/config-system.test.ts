@@ -1,8 +1,18 @@
 import assert from "node:assert/strict";
 import { problemsOf } from "../support/problems.ts";
+import { sampleHostKey } from "../support/sample-config.ts";
 import { spoilt } from "../support/spoilt-system.ts";
 
 /* Bad systems and what is said about them: nothing less, nothing more. */
+
+const upkeep = {
+  kind: "schedule",
+  image: "api",
+  cron: "30 3 * * sun",
+  timeout: "1 hour",
+  networks: ["data"],
+  resources: { memory: "64 MB" },
+};
 
 const cases: [title: string, changes: Record<string, unknown>, problems: string[]][] = [
   [
@@ -89,7 +99,51 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
   [
     "an unknown kind",
     { "services.api.kind": "site" },
-    ['system.services.api.kind: is not one of the choices, got "site"; write web, worker or job'],
+    ['system.services.api.kind: is not one of the choices, got "site"; write web, worker, job or schedule'],
+  ],
+  [
+    "a schedule without its times, in no time zone",
+    {
+      "services.upkeep": { ...upkeep, cron: undefined, timeZone: "Mars/Olympus", timeout: undefined },
+    },
+    [
+      "system.services.upkeep.cron: is missing; add it: When it runs: minute, hour, day of month, month and day of week, " +
+        'for example "30 3 * * sun"; with both days given, either will do',
+      "system.services.upkeep.timeout: is missing; add it: A run that takes longer has failed, and is ended",
+      'system.services.upkeep.timeZone: is not a time zone, got "Mars/Olympus"; write "UTC", or a name of the tz database, ' +
+        'for example "Europe/Berlin"',
+    ],
+  ],
+  [
+    "times that cron does not know",
+    { "services.upkeep": { ...upkeep, cron: "61 3 * * *" } },
+    [
+      'system.services.upkeep.cron: is not a time to run at, got "61 3 * * *"; write as its minute * or numbers from 0 to ' +
+        '59, ranges a-b, steps */n or a-b/n, and lists of these, instead of "61"',
+    ],
+  ],
+  [
+    "too few fields of cron",
+    { "services.upkeep": { ...upkeep, cron: "@daily" } },
+    [
+      'system.services.upkeep.cron: is not a time to run at, got "@daily"; write five fields: minute, hour, day of month, ' +
+        'month, day of week, for example "30 3 * * sun"',
+    ],
+  ],
+  [
+    "a schedule that a store has no connection for",
+    { "services.upkeep": { ...upkeep, connections: { db: 8 } }, "data.db.maxConnections": 10 },
+    [
+      "system.data.db.maxConnections: is less than the tasks of a rollout may open, got 10 for upkeep 1 × 8 + " +
+        "administration 3 = 11; write 11 or more, or give services fewer replicas or smaller pools",
+    ],
+  ],
+  [
+    "what waits for a schedule",
+    { "services.upkeep": upkeep, "services.api.dependsOn": ["upkeep"] },
+    [
+      'system.services.api.dependsOn[0]: is a schedule, got "upkeep"; remove it: a schedule runs at its times, whoever waits',
+    ],
   ],
   [
     "no kind",
@@ -475,8 +529,8 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
       "system.services.mail.connections.warehouse: " +
         'is not a store of the system, got "warehouse"; use db or queue, or declare it',
       "system.services.mail.dependsOn: waits for itself, got mail → migrate → mail; remove one of these dependencies",
-      'system.services.mail.dependsOn[1]: is not a service or store of the system, got "cache"; use migrate, api, queue, ' +
-        "db or queue, or declare it",
+      'system.services.mail.dependsOn[1]: is not a service or store of the system, got "cache"; use migrate, api, queue or ' +
+        "db, or declare it",
       "system.services.queue: has the name of a store; names within a system resolve to one thing, rename one of them",
     ],
   ],
@@ -514,5 +568,51 @@ describe("a system", () => {
   it("rejects what is no system at all", () => {
     const raw = { stack: "local", values: { "berth:system": "shop" }, secretKeys: [], system: "shop" };
     assert.ok(problemsOf(raw).includes('system: is not a mapping, got "shop"; write keys and values'));
+  });
+});
+
+describe("a schedule on hosts that are full without it", () => {
+  it("is refused with the arithmetic: it runs beside everything else", () => {
+    const host = { name: "vm-1", address: "vm-1", hostKey: sampleHostKey, labels: { edge: "true" }, memory: "512 MB" };
+    assert.deepEqual(spoilt({}, { "berth:hosts": [host] }), []);
+    assert.deepEqual(spoilt({ "services.upkeep": upkeep }, { "berth:hosts": [host] }), [
+      "berth:hosts: have less memory than the limits of what runs on them, got vm-1 512 MB for api 128 MB + mail 128 MB + " +
+        "upkeep 64 MB + db 128 MB + queue 128 MB = 576 MB; add memory or hosts, or lower limits and replicas",
+    ]);
+  });
+});
+
+describe("a system and its hosts, wrong in every way that can be seen beforehand", () => {
+  it("are refused in one answer, each mistake with its place and its cure", () => {
+    const changes = {
+      "services.mail.dependsOn": ["mail", "api", "cache"],
+      "services.migrate.dependsOn": ["mail"],
+      "services.mail.secrets": ["TOKEN"],
+      "services.queue": {
+        kind: "web",
+        // No mistake: each task has an address of its own, so others on the network may use the port too.
+        port: 80,
+        image: "api",
+        networks: ["edge"],
+        resources: { memory: "64 MB" },
+        health: { path: "/" },
+      },
+      "services.api.volumes": { db: "/data" },
+      "edge.sites": [{ host: "${domain}", routes: [{ path: "/", service: "mail" }] }],
+    };
+    const host = { name: "vm-1", address: "vm-1", hostKey: sampleHostKey, labels: { edge: "true" }, memory: "256 MB" };
+    assert.deepEqual(spoilt(changes, { "berth:hosts": [host] }), [
+      "berth:hosts: have less memory than the limits of what runs on them, got vm-1 256 MB for api 128 MB + mail 128 MB + " +
+        "queue 64 MB + db 128 MB + queue 128 MB = 576 MB; add memory or hosts, or lower limits and replicas",
+      'system.edge.sites[0].routes[0].service: does not answer HTTP, got "mail" (worker); use api or queue',
+      "system.services.api.dependsOn: waits for itself, got api → migrate → mail → api; remove one of these dependencies",
+      "system.services.api.volumes.db: has the name of a store's own volume; rename it, or both write into one directory",
+      'system.services.mail.dependsOn[0]: is the service itself, got "mail"; remove it',
+      'system.services.mail.dependsOn[2]: is not a service or store of the system, got "cache"; use migrate, api, queue or ' +
+        "db, or declare it",
+      'system.services.mail.secrets[0]: is not a secret of the system, got "TOKEN"; use KEY, DB_PASSWORD, QUEUE_PASSWORD or ' +
+        "DB_URL, or declare it",
+      "system.services.queue: has the name of a store; names within a system resolve to one thing, rename one of them",
+    ]);
   });
 });

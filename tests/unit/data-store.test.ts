@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import * as pulumi from "@pulumi/pulumi";
 import type { Config } from "../../components/config/load.ts";
 import { store as schema, type HostedStore, type ManagedStore } from "../../components/config/store.ts";
-import type { ManagerShell } from "../../components/service/job.ts";
+import type { Managers } from "../../components/service/schedule.ts";
 import { record, type Recorded, type Recording } from "../support/mocks.ts";
 import { sampleConfig } from "../support/sample-config.ts";
 
@@ -116,10 +116,11 @@ describe("Store", () => {
 });
 
 /** A manager that takes scripts as any host does. */
-async function standInManager(): Promise<ManagerShell> {
+async function standInManager(): Promise<Managers> {
   const { command } = await import("../../components/shared/providers.ts");
   return {
     runOnManager: (name, { script }, opts) => new command.local.Command(name, { create: "sh -s", stdin: script }, opts),
+    onManagers: () => [],
   };
 }
 

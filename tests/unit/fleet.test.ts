@@ -229,6 +229,27 @@ describe("Fleet", () => {
     assert.match(stdin as string, /^thing leave$/m);
   });
 
+  it("sets up managers alone, as root, and takes it away from one that is a manager no more", async () => {
+    const fleet = await build(several, (built) => {
+      built.onManagers("timer", { concern: "schedule", body: "main() { place /it; }", undo: "/it remove" }, {});
+    });
+    const names = fleet.names().filter((name) => name.startsWith("timer-"));
+    const kinds = [" command:remote:Command", "-farewell command:local:Command"];
+    assert.deepEqual(
+      names,
+      ["vm-1", "vm-2", "vm-3"].flatMap((manager) => kinds.map((kind) => `timer-${manager}${kind}`)),
+    );
+    const script = fleet.get("timer-vm-1").inputs["stdin"] as string;
+    assert.match(script, /^# Managed by berth: schedule of vm-1\./);
+    assert.match(script, /^place\(\) \{$[^]*^main\(\) \{ place \/it; \}$/m);
+    assert.match(fleet.get("timer-vm-1-farewell").inputs["stdin"] as string, /^\/it remove$/m);
+    const deploy = await build(host({ user: "deploy" }), (built) => {
+      built.onManagers("timer", { concern: "schedule", body: "main() { :; }", undo: "/it remove" }, {});
+    });
+    assert.match(deploy.get("timer-vm-1").inputs["stdin"] as string, /^exec sudo -n sh -s <</m);
+    assert.match(deploy.get("timer-vm-1-farewell").inputs["stdin"] as string, /^sudo -n \/it remove$/m);
+  });
+
   it("asks for root's rights inside of the script when the user is another", async () => {
     const fleet = await build(host({ user: "deploy" }));
     const { create, stdin } = fleet.get("fleet-vm-1-system").inputs;

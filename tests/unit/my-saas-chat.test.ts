@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { securityHeaders } from "../../components/edge/headers.render.ts";
 import { parse as parseYaml } from "yaml";
-import type { RunningService, WebService } from "../../components/config/service.ts";
+import { isEnding, type RunningService, type WebService } from "../../components/config/service.ts";
 import { bytes } from "../../components/shared/size.ts";
 import { configOf } from "../support/systems.ts";
 
@@ -42,9 +42,7 @@ describe("my-saas-chat", () => {
   });
 
   it("keeps the data of each store, and of Jaeger, Prometheus and Grafana, on a volume", () => {
-    const volumes = Object.values(system.services).flatMap((one) =>
-      one.kind === "job" ? [] : Object.keys(one.volumes),
-    );
+    const volumes = Object.values(system.services).flatMap((one) => (isEnding(one) ? [] : Object.keys(one.volumes)));
     assert.deepEqual(volumes, ["jaeger", "prometheus", "grafana"]);
   });
 
@@ -59,10 +57,7 @@ describe("my-saas-chat", () => {
   });
 
   it("fits into 4 cores and 8 GB in staging, with the memory of everything at its limit", () => {
-    const things = [
-      ...Object.values(system.services).filter(({ kind }) => kind !== "job"),
-      ...Object.values(system.data),
-    ];
+    const things = [...Object.values(system.services).filter((one) => !isEnding(one)), ...Object.values(system.data)];
     const sum = things.reduce((total, thing) => total + ("resources" in thing ? bytes(thing.resources.memory) : 0), 0);
     assert.ok(sum <= bytes("8 GB"), `${sum / bytes("1 GB")} GB`);
     assert.deepEqual(

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Site } from "../../components/config/edge.ts";
 import { securityHeaders } from "../../components/edge/headers.render.ts";
-import type { RunningService } from "../../components/config/service.ts";
+import { isEnding, type RunningService } from "../../components/config/service.ts";
 import { milliseconds } from "../../components/shared/duration.ts";
 import { bytes } from "../../components/shared/size.ts";
 import { sampleConfig, sampleImages } from "../support/sample-config.ts";
@@ -11,7 +11,7 @@ import { sampleConfig, sampleImages } from "../support/sample-config.ts";
 const { system } = sampleConfig({ "palmistry:SENTRY_DSN": "https://key@sentry.test/1" });
 const { migrate } = system.services;
 const running = Object.entries(system.services).flatMap(([name, service]) =>
-  service.kind === "job" ? [] : [[name, service] as [string, RunningService]],
+  isEnding(service) ? [] : [[name, service] as [string, RunningService]],
 );
 const { api, frontend, worker } = Object.fromEntries(running);
 const [site, apiHost] = system.edge.sites as readonly Site[] as [Site, Site];

@@ -132,6 +132,19 @@ describe("personal-assistant in production", () => {
     assert.ok(api.dependsOn.includes("migrate"));
   });
 
+  it("vacuums and reindexes weekly as the owner, with its password from a file, without blocking writes", () => {
+    const { upkeep } = system.services;
+    assert.ok(upkeep?.kind === "schedule");
+    assert.deepEqual([upkeep.cron, upkeep.image], ["30 3 * * sun", "postgres"]);
+    assert.deepEqual(upkeep.secrets, [postgres.roles.migration_user?.passwordSecret]);
+    const { owner } = postgres.databases[upkeep.env.PGDATABASE ?? ""] ?? {};
+    assert.equal(upkeep.env.PGUSER, owner);
+    const [shell, option, words = ""] = upkeep.command ?? [];
+    assert.deepEqual([shell, option], ["sh", "-c"]);
+    assert.match(words, /PGPASSWORD=\$\(cat "\$MIGRATION_DATABASE_PASSWORD_FILE"\)[^]*^vacuumdb --analyze$/m);
+    assert.match(words, /^reindexdb --concurrently$/m);
+  });
+
   it("balances in turn over API and frontend, five seconds to connect and fifty to answer", () => {
     const [site] = system.edge.sites;
     assert.deepEqual([api.balance, frontend.balance], ["round-robin", "round-robin"]);

@@ -4,7 +4,9 @@ import {
   assessCertificate,
   assessEdge,
   assessHost,
+  assessSchedule,
   assessService,
+  type RawConfig,
   type RawNode,
   type RawTask,
   type Swarm,
@@ -23,6 +25,7 @@ function swarm(replicas: number, tasks: [image: string, state: string, desired?:
       Spec: { ContainerSpec: { Image: image } },
     })),
     nodes: [],
+    configs: [],
   };
 }
 
@@ -72,7 +75,7 @@ describe("status of a service", () => {
   });
 
   it("is bad when the swarm does not have it, nothing pins it, or nobody answered", () => {
-    assert.equal(assess({ services: [], tasks: [], nodes: [] }).problem, "is not on the swarm");
+    assert.equal(assess({ services: [], tasks: [], nodes: [], configs: [] }).problem, "is not on the swarm");
     assert.equal(
       assessService("api", "palmistry-api", undefined, swarm(1, [[pinned, "running"]])).problem,
       "the stack file pins no image for it",
@@ -180,5 +183,64 @@ describe("status of a certificate", () => {
 
   it("is bad when the edge does not answer", () => {
     assert.equal(assessCertificate("a.test", "web-1", new Error("refused"), now).problem, "cannot be read: refused");
+  });
+});
+
+describe("status of a schedule", () => {
+  const since = "2026-03-01T12:00:00.123Z";
+  const config = (name: string, labels: Record<string, string>, data = ""): RawConfig => ({
+    CreatedAt: since,
+    Spec: {
+      Name: `shop-upkeep-${name}`,
+      Labels: Object.fromEntries([
+        ["berth.schedule", "shop-upkeep"],
+        ...Object.entries(labels).map(([key, value]) => [`berth.schedule.${key}`, value]),
+      ]) as Record<string, string>,
+      Data: Buffer.from(data).toString("base64"),
+    },
+  });
+  const plan = config("plan-0123456789ab", { cron: "30 3 * * *", zone: "Europe/Berlin" });
+  const claim = (run: string) => config(run, { claim: "vm-1" });
+  const over = (run: string, words: string) => config(`${run}-over`, { result: words.split(":")[0]! }, `${words}\n`);
+  const assess = (now: string, ...configs: RawConfig[]) =>
+    assessSchedule("upkeep", "shop-upkeep", { configs }, Date.parse(now));
+
+  it("is good when its last run went well", () => {
+    const status = assess("2026-03-02T09:00:00Z", plan, claim("20260302T0230"), over("20260302T0230", "done"));
+    assert.deepEqual(status, {
+      name: "upkeep",
+      times: "30 3 * * * Europe/Berlin",
+      lastRun: "2026-03-02T02:30Z",
+      result: "done",
+      problem: null,
+    });
+  });
+
+  it("says why its last run failed, whatever was skipped since", () => {
+    const { problem } = assess(
+      "2026-03-02T09:00:00Z",
+      over("20260302T0231", "skipped: shop-upkeep-20260302T0230 is under way"),
+      over("20260302T0230", "failed: Failed 2 hours ago: task: non-zero exit (1)"),
+      claim("20260302T0230"),
+      over("20260301T0230", "done"),
+      plan,
+    );
+    assert.equal(problem, "its run of 2026-03-02T02:30Z failed: Failed 2 hours ago: task: non-zero exit (1)");
+  });
+
+  it("misses a run five minutes after its time, in the schedule's own time zone", () => {
+    const kept = [plan, claim("20260302T0230"), over("20260302T0230", "done")];
+    assert.equal(assess("2026-03-03T02:34:00Z", ...kept).problem, null);
+    assert.equal(assess("2026-03-03T02:35:00Z", ...kept).problem, "did not run when it was due, 2026-03-03T02:30Z");
+    assert.equal(assess("2026-03-03T02:35:00Z", ...kept, claim("20260303T0230")).problem, null, "it is under way");
+  });
+
+  it("misses nothing from before it was set up", () => {
+    assert.equal(assess("2026-03-01T12:30:00Z", plan).problem, null);
+  });
+
+  it("is not known when no manager answered, or nothing was set up", () => {
+    assert.match(assessSchedule("upkeep", "shop-upkeep", undefined, 0).problem ?? "", /no manager/);
+    assert.equal(assess("2026-03-01T12:30:00Z").problem, "is not set up on the swarm");
   });
 });

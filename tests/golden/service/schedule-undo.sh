@@ -1,0 +1,1 @@
+sh -c '[ ! -e /var/lib/berth/schedules/shop-upkeep ] || /var/lib/berth/schedules/shop-upkeep remove'
