@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { imageRefPattern } from "../shared/image-ref.ts";
+import { cloudflare } from "./cloudflare.ts";
 import { firewall } from "./firewall.ts";
 import { host } from "./host.ts";
 import { refuse, show } from "./refusals.ts";
@@ -54,16 +55,6 @@ export const acme = z.strictObject({
     })
     .describe("The authority's terms of service are accepted"),
   ca: pem.optional().describe("PEM of the CA that signed the directory's own certificate, if not a public one"),
-});
-
-export const cloudflare = z.strictObject({
-  zoneId: z
-    .string()
-    .regex(/^[0-9a-f]{32}$/, {
-      error: refuse("is not a zone id", "copy its 32 hexadecimal digits from the zone's overview page"),
-    })
-    .describe("Zone in which the DNS records are kept"),
-  proxied: z.boolean().default(false).describe("Visitors reach Cloudflare's addresses instead of the hosts'"),
 });
 
 export const registry = z.strictObject({
@@ -133,5 +124,5 @@ export type StackInput = z.input<typeof stackSchema>;
 export type Stack = z.output<typeof stackSchema>;
 export type Environment = z.output<typeof environment>;
 export type Acme = z.output<typeof acme>;
-export type Cloudflare = z.output<typeof cloudflare>;
+export type { Cloudflare } from "./cloudflare.ts";
 export type Registry = z.output<typeof registry>;
