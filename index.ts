@@ -1,6 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { cloudflareRanges } from "./components/cloudflare/ranges.ts";
+import { FurtherRecords } from "./components/cloudflare/further-records.ts";
 import { ZoneRecords } from "./components/cloudflare/zone-records.ts";
+import { ZoneRules } from "./components/cloudflare/zone-rules.ts";
 import { load } from "./components/config/load.ts";
 import { Edge, type EdgeArgs } from "./components/edge/edge.ts";
 import { Fleet } from "./components/fleet/fleet.ts";
@@ -34,12 +36,16 @@ const platform: Platform = {
 const workloads = createWorkloads({ config, networks, secrets, platform, manager: fleet }, onSwarm);
 
 const records: EdgeArgs["records"] = (host, dependsOn) =>
-  fleet.isVisited(host)
-    ? Object.values(new ZoneRecords(`dns-${host.name}`, { config, host }, { dependsOn }).records)
-    : [];
+  fleet.isVisited(host) ? new ZoneRecords(`dns-${host.name}`, { config, host }, { dependsOn }).all : [];
 const edge = new Edge("edge", { config, fleet, networks, upstreamsReady: workloads.ready, records }, onSwarm);
 
-const live = new Release("release", { content: releaseContent(config), verified: [workloads.ready, edge.ready] });
+new FurtherRecords("records", { config });
+const zone = new ZoneRules("zone", { config }, { dependsOn: edge.ready });
+
+const live = new Release("release", {
+  content: releaseContent(config),
+  verified: [workloads.ready, edge.ready, zone.ready],
+});
 
 export const url = edge.url;
 export const release = live.number;

@@ -4,11 +4,12 @@ import type { Host } from "../config/host.ts";
 import type { Config } from "../config/load.ts";
 import type { Cloudflare } from "../config/stack.ts";
 import { cloudflare } from "../shared/providers.ts";
+import { adopted } from "./adopted.ts";
 
 export interface ZoneRecordsArgs {
   readonly config: Pick<Config, "cloudflare" | "system">;
   /** The edge host that the names lead to. */
-  readonly host: Pick<Host, "address" | "publicAddress">;
+  readonly host: Pick<Host, "address" | "publicAddress" | "publicAddress6">;
 }
 
 /** Cloudflare's "automatic", the only value it takes for a proxied record. */
@@ -22,12 +23,15 @@ const unproxiedSeconds = 300;
  * @example
  * new ZoneRecords("dns-vm-1", { config, host });
  *
- * Creates: one `cloudflare.DnsRecord` of type A per site; none with `cloudflare: none`.
+ * Creates: one `cloudflare.DnsRecord` of type A per site, and one of type AAAA where the host has a
+ * public IPv6 address; none with `cloudflare: none`.
  * Stateful: no.
  */
 export class ZoneRecords extends pulumi.ComponentResource {
   /** The records by site. */
   readonly records: Readonly<Record<string, pulumi.Resource>>;
+  /** All records, those with IPv6 addresses included. */
+  readonly all: pulumi.Resource[];
 
   constructor(name: string, args: ZoneRecordsArgs, opts?: pulumi.ComponentResourceOptions) {
     const { cloudflare: zone, system } = args.config;
@@ -38,6 +42,12 @@ export class ZoneRecords extends pulumi.ComponentResource {
     this.records = Object.fromEntries(
       zone === "none" ? [] : sites.map((site) => [site, this.#record(`${name}-${site}`, site, address, zone)]),
     );
+    const six = args.host.publicAddress6;
+    const sixes =
+      zone === "none" || six === undefined
+        ? []
+        : sites.map((site) => this.#create(`${name}-aaaa-${site}`, { name: site, type: "AAAA", content: six }, zone));
+    this.all = [...Object.values(this.records), ...sixes];
 
     this.registerOutputs({});
   }
@@ -50,18 +60,26 @@ export class ZoneRecords extends pulumi.ComponentResource {
         true,
       );
     }
+    return this.#create(name, { name: site, type: "A", content: address }, zone);
+  }
+
+  #create(
+    name: string,
+    record: { readonly name: string; readonly type: string; readonly content: string },
+    zone: Cloudflare,
+  ): pulumi.Resource {
     return new cloudflare.DnsRecord(
       name,
       {
         zoneId: zone.zoneId,
         // In full: the API answers with full names, and a short one would show as a change for ever.
-        name: site,
-        type: "A",
-        content: address,
+        name: record.name,
+        type: record.type,
+        content: record.content,
         ttl: zone.proxied ? automatic : unproxiedSeconds,
         proxied: zone.proxied,
       },
-      { parent: this },
+      adopted(zone, name, ["name", "type", "content", "ttl", "proxied"], { parent: this }),
     );
   }
 }

@@ -28,6 +28,10 @@ export const host = z.strictObject({
     .optional()
     .describe("Public host key, pinned; may be left out only in the local environment"),
   publicAddress: ipv4.optional().describe("Address that visitors reach; the SSH address by default"),
+  publicAddress6: z
+    .ipv6({ error: refuse("is not an IPv6 address", "write for example 2001:db8::10") })
+    .optional()
+    .describe("IPv6 address that visitors reach; with it, names get AAAA records too"),
   privateAddress: z
     .ipv4({ error: refuse("is not an IPv4 address", "write for example 10.0.0.11") })
     .optional()

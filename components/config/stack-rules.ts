@@ -1,4 +1,5 @@
 import { parseImageRef } from "../shared/image-ref.ts";
+import { cloudflareRules, cloudflareSystemRules } from "./cloudflare-rules.ts";
 import { at, keysAt, type Finding, type Path } from "./findings.ts";
 import { firewallRules } from "./firewall.ts";
 import { hostRules, volumeRules } from "./host-rules.ts";
@@ -20,6 +21,7 @@ export function stackRules(stack: StackParts, name: string): Finding[] {
   return [
     ...hostRules(stack.hosts ?? [], environment),
     ...firewallRules(stack.firewall, stack.cloudflare),
+    ...cloudflareRules(stack.cloudflare, stack.domain),
     ...Object.entries(stack.images ?? {}).flatMap(([key, ref]) => pinRules(["images", key], ref, environment, name)),
     ...(environment === "local" ? [] : contactRules(stack)),
   ];
@@ -64,6 +66,7 @@ export function stackSystemRules(
     ...overrideRules(stack, system, document),
     ...volumeRules(stack.hosts ?? [], stack.volumes ?? {}, volumeUsers(system)),
     ...managedRules(stack, system, document),
+    ...cloudflareSystemRules(stack.cloudflare, system, keysAt(document, ["edge", "limits"]), stack.domain),
     ...rotationRules(stack.secretGenerations, system.data),
     ...Object.keys(stack.limits ?? {}).flatMap((limit) => {
       const known = keysAt(document, ["edge", "limits"]);

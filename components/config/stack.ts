@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { imageRefPattern } from "../shared/image-ref.ts";
 import { certificateSource } from "./certificate.ts";
+import { cloudflare } from "./cloudflare.ts";
 import { firewall } from "./firewall.ts";
 import { host } from "./host.ts";
 import { refuse, show } from "./refusals.ts";
@@ -70,21 +71,6 @@ export const acme = z.strictObject({
     .url({ error: refuse("is not an address", "write the API's full address") })
     .default("https://api.cloudflare.com/client/v4")
     .describe("Where challenges by DNS are put: Cloudflare's API, or a stand-in for it"),
-});
-
-export const cloudflare = z.strictObject({
-  zoneId: z
-    .string()
-    .regex(/^[0-9a-f]{32}$/, {
-      error: refuse("is not a zone id", "copy its 32 hexadecimal digits from the zone's overview page"),
-    })
-    .describe("Zone in which the DNS records are kept"),
-  zone: z
-    .string()
-    .regex(/^([a-z0-9-]+\.)+[a-z0-9-]+$/, { error: refuse("is not a domain name", "write for example palmistry.com") })
-    .optional()
-    .describe("Name of the zone; the stack's domain by default"),
-  proxied: z.boolean().default(false).describe("Visitors reach Cloudflare's addresses instead of the hosts'"),
 });
 
 export const registry = z.strictObject({
@@ -162,5 +148,5 @@ export type StackInput = z.input<typeof stackSchema>;
 export type Stack = z.output<typeof stackSchema>;
 export type Environment = z.output<typeof environment>;
 export type Acme = z.output<typeof acme>;
-export type Cloudflare = z.output<typeof cloudflare>;
+export type { Cloudflare } from "./cloudflare.ts";
 export type Registry = z.output<typeof registry>;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { problemsOf } from "../support/problems.ts";
-import { environments, filledIn, rawOf, stackFiles, systemNames, type Mapping } from "../support/systems.ts";
+import { environments, filledIn, hasAccess, rawOf, stackFiles, systemNames, type Mapping } from "../support/systems.ts";
 
 const root = join(import.meta.dirname, "../..");
 
@@ -29,6 +29,9 @@ for (const file of stackFiles) {
       assert.deepEqual(problemsOf(await rawOf(file)), [
         "berth:acme.agreeToTerms: is not accepted, got false; read the authority's terms and write true",
         'berth:acme.email: is an address for documentation, got "operations@example.com"; write one that is read',
+        ...(hasAccess(file.config)
+          ? ["berth:cloudflare.accountId: is missing; add the account's id, which access needs"]
+          : []),
         "berth:cloudflare.zoneId: is missing; add it: Zone in which the DNS records are kept",
         ...hosts,
         ...Object.keys(given["berth:images"] as Mapping).map(pin),

@@ -42,6 +42,13 @@ const renderers: Readonly<Record<string, (inputs: Inputs) => string[]>> = {
   "cloudflare:index/dnsRecord:DnsRecord": ({ type, name, content, proxied }) => [
     `${String(type)} ${String(name)} → ${String(content)}${proxied === true ? ", proxied" : ""}`,
   ],
+  "cloudflare:index/zoneSetting:ZoneSetting": ({ settingId, value }) => [`${String(settingId)} = ${String(value)}`],
+  "cloudflare:index/ruleset:Ruleset": ({ rules }) =>
+    (rules as readonly { ref: string; action: string; expression: string }[]).map(
+      ({ ref, action, expression }) => `${ref}: ${action} if ${expression}`,
+    ),
+  "cloudflare:index/zeroTrustAccessApplication:ZeroTrustAccessApplication": ({ destinations }) =>
+    (destinations as readonly { uri: string }[]).map(({ uri }) => uri),
   "berth:service:Job": ({ image }) => [shortImage(String(image))],
   "berth:service:Schedule": ({ image, cron, timeZone }) => [
     `${shortImage(String(image))} at ${String(cron)} ${String(timeZone)}`,

@@ -87,11 +87,18 @@ export async function filledIn(file: StackFile): Promise<Mapping> {
     "berth:registry": { address: "registry.test" },
     "berth:images": await pins(file.system),
     "berth:acme": { ...(config["berth:acme"] as Mapping), email: "operations@berth.dev", agreeToTerms: true },
-    "berth:cloudflare": { ...(config["berth:cloudflare"] as Mapping), zoneId: "0".repeat(32) },
+    "berth:cloudflare": {
+      ...(config["berth:cloudflare"] as Mapping),
+      zoneId: "0".repeat(32),
+      ...(hasAccess(config) && { accountId: "1".repeat(32) }),
+    },
     "cloudflare:apiToken": "supplied-Cloudflare-token-".padEnd(40, "0"),
     ...(await suppliedSecrets(file.system)),
   };
 }
+
+/** A login by Cloudflare Access needs to know the account. */
+export const hasAccess = (config: Mapping): boolean => "access" in (config["berth:cloudflare"] as Mapping);
 
 /** A pin for every image that a system names. */
 async function pins(system: string): Promise<Record<string, string>> {

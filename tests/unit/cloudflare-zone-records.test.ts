@@ -43,6 +43,20 @@ describe("ZoneRecords", () => {
     assert.deepEqual([inputs["ttl"], inputs["proxied"]], [1, true]);
   });
 
+  it("leads to the IPv6 address too, where the host has one", async () => {
+    const dns = await build({ zoneId }, { address: "192.0.2.10", publicAddress6: "2001:db8::10" });
+    const { inputs } = dns.get("dns-vm-1-aaaa-palmistry.test");
+    assert.deepEqual([inputs["type"], inputs["content"], inputs["name"]], ["AAAA", "2001:db8::10", "palmistry.test"]);
+    assert.equal(dns.result.all.length, 4);
+  });
+
+  it("takes over a record that is there as it is", async () => {
+    const adopt = { "dns-vm-1-palmistry.test": `${zoneId}/${"e".repeat(32)}` };
+    const dns = await build({ zoneId, adopt });
+    assert.deepEqual(dns.get("dns-vm-1-palmistry.test").ignoreChanges, ["name", "type", "content", "ttl", "proxied"]);
+    assert.deepEqual(dns.get("dns-vm-1-api.palmistry.test").ignoreChanges, []);
+  });
+
   it("creates nothing without a zone, whatever the address", async () => {
     assert.deepEqual((await build("none", { address: "vm-1.example.net" })).names(), [
       "dns-vm-1 berth:cloudflare:ZoneRecords",

@@ -64,14 +64,17 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
     "an unknown key in a host",
     { "berth:hosts": [{ ...host, adress: "vm" }] },
     [
-      "berth:hosts[0].adress: is not a known key; use name, address, port, user, hostKey, publicAddress, privateAddress, " +
-        "role, state, memory, cpus or labels",
+      "berth:hosts[0].adress: is not a known key; use name, address, port, user, hostKey, publicAddress, publicAddress6, " +
+        "privateAddress, role, state, memory, cpus or labels",
     ],
   ],
   [
     "an unknown key in a choice between mappings",
     { "berth:cloudflare": { zoneId: "0".repeat(32), proxy: true } },
-    ["berth:cloudflare.proxy: is not a known key; use zoneId, zone or proxied"],
+    [
+      "berth:cloudflare.proxy: is not a known key; use zoneId, zone, accountId, plan, proxied, manages, records, settings, " +
+        "firewall, rateLimits, cache, headers, access or adopt",
+    ],
   ],
   [
     "neither of two forms",
