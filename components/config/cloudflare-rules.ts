@@ -186,7 +186,7 @@ export function cloudflareSystemRules(
   const apex = zone.zone ?? domain;
   const cure = limits.length === 0 ? "remove it" : `use ${list(limits, "or")}`;
   const own = sites.flatMap((site) => Object.keys(site.headers ?? {}));
-  const sent = new Set([...securityHeaderNames, ...own].map((name) => name.toLowerCase()));
+  const sent = new Set([...Object.keys(securityHeaderNames), ...own].map((name) => name.toLowerCase()));
   const { upload } = planLimits[planOf(zone)];
   return [
     ...Object.keys(zone.rateLimits ?? {}).flatMap((name) => {
