@@ -48,11 +48,11 @@ describe("the reviewed configurations", function () {
     await symlink("open", join(target, "listen"));
     await mkdir(join(target, "sites"));
     await cp(join(golden, `${name}.conf`), join(target, "sites", `${system}.conf`));
-    const certificates = join(target, "certificates", system);
-    await mkdir(certificates, { recursive: true });
     const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=placeholder"];
-    await run("openssl", ["req", "-x509", ...key, "-keyout", "privkey.pem", "-out", "fullchain.pem"], {
-      cwd: certificates,
-    });
+    const certificates = [...text.matchAll(/ssl_certificate (certificates\/.+)\/fullchain\.pem;/g)];
+    for (const place of new Set(certificates.map(([, place = ""]) => join(target, place)))) {
+      await mkdir(place, { recursive: true });
+      await run("openssl", ["req", "-x509", ...key, "-keyout", "privkey.pem", "-out", "fullchain.pem"], { cwd: place });
+    }
   }
 });
