@@ -7,7 +7,7 @@ import { configOf, environments } from "../support/systems.ts";
 /* What fitness-crm asked for, held against its system and stack files. */
 
 for (const environment of environments) {
-  const { system, cloudflare, domain } = await configOf("fitness-crm", environment);
+  const { system, cloudflare, domain, firewall } = await configOf("fitness-crm", environment);
   describe(`fitness-crm in ${environment}`, () => {
     const [backend, frontend] = ["backend", "frontend"].map((name) => system.services[name] as WebService) as [
       WebService,
@@ -22,8 +22,9 @@ for (const environment of environments) {
       assert.ok(backend.replicas >= 2 && frontend.replicas >= 2);
     });
 
-    it("is behind Cloudflare", () => {
+    it("is behind Cloudflare, which nobody gets past", () => {
       assert.ok(cloudflare !== "none" && cloudflare.proxied);
+      assert.equal(firewall.web, "cloudflare");
     });
 
     it("has Postgres behind a pooler, whose data a private network keeps", () => {
