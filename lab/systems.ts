@@ -76,7 +76,7 @@ export function describeSystem(system: System): Omit<LabSystem, "hosts" | "confi
   return {
     name: system.name,
     applications,
-    images: Object.fromEntries([[system.edge.image, edge], ...stores, ...services]),
+    images: Object.fromEntries([[system.edge.image, edge], ...services, ...stores]),
     supplied: Object.entries(system.secrets).flatMap(([name, { kind }]) => (kind === "supplied" ? [name] : [])),
     sizes: Object.fromEntries(
       Object.entries({ ...system.services, ...system.data }).flatMap(([name, spec]) =>
@@ -95,7 +95,11 @@ export function describeSystem(system: System): Omit<LabSystem, "hosts" | "confi
 
 /** One image may run in several roles; that of a web service decides what it does without a command. */
 function applicationsOf(system: System): Application[] {
-  const services = Object.values(system.services).filter(({ image }) => thirdParty[image] === undefined);
+  // What looks after a store runs in the store's own image.
+  const ofStores = Object.values(system.data).flatMap((store) => (store.kind === "managed" ? [] : [store.image]));
+  const services = Object.values(system.services).filter(
+    ({ image }) => thirdParty[image] === undefined && !ofStores.includes(image),
+  );
   return [...new Set(services.map(({ image }) => image))].map((image) => {
     const web = services.find((service) => service.image === image && service.kind === "web");
     const repository = `${system.name}-${image}`;

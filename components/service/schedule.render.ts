@@ -299,6 +299,8 @@ case "\${1-}" in
     for one in "$unit.timer" "$unit.service" "$unit-end.service"; do
       if [ -e "/etc/systemd/system/$one" ]; then
         systemctl stop "$one"
+        # One that was stopped at its work would be listed as failed for ever; one that was not is not known to have failed.
+        systemctl reset-failed "$one" 2>/dev/null || :
         case "$one" in *.timer) systemctl disable --quiet "$one" ;; esac
         rm "/etc/systemd/system/$one"
       fi
