@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { readSystem } from "../components/config/load.ts";
+import type { Service } from "../components/config/service.ts";
 import type { HostedStore } from "../components/config/store.ts";
 import type { Resources } from "../components/config/resources.ts";
 import { systemSchema, type System } from "../components/config/system.ts";
@@ -69,7 +70,7 @@ export function describeSystem(system: System): Omit<LabSystem, "hosts" | "confi
           ...(store.kind === "postgres" && store.pooler ? [[store.pooler.image, pooler] as [string, string]] : []),
         ],
   );
-  const services = Object.values(system.services).map(({ image }): [string, string] => [
+  const services = ofApplications(system).map(({ image }): [string, string] => [
     image,
     thirdParty[image] ?? `${system.name}-${image}:${applicationVersions[0]}`,
   ]);
@@ -93,9 +94,15 @@ export function describeSystem(system: System): Omit<LabSystem, "hosts" | "confi
   };
 }
 
+/** Services but those that look after a store, which run in the store's own image. */
+function ofApplications(system: System): Service[] {
+  const ofStores = Object.values(system.data).flatMap((store) => (store.kind === "managed" ? [] : [store.image]));
+  return Object.values(system.services).filter(({ image }) => !ofStores.includes(image));
+}
+
 /** One image may run in several roles; that of a web service decides what it does without a command. */
 function applicationsOf(system: System): Application[] {
-  const services = Object.values(system.services).filter(({ image }) => thirdParty[image] === undefined);
+  const services = ofApplications(system).filter(({ image }) => thirdParty[image] === undefined);
   return [...new Set(services.map(({ image }) => image))].map((image) => {
     const web = services.find((service) => service.image === image && service.kind === "web");
     const repository = `${system.name}-${image}`;

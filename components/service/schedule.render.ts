@@ -165,8 +165,9 @@ claim() {
   own=$(cat /proc/sys/kernel/random/uuid)
   patience=$(($(date +%s) + 60))
   while :; do
-    said=$(echo "$own" | docker config create --label "$label=$name" --label "$label.claim=$own" "$run" - 2>&1 >/dev/null) ||
-      : # Who made it, if anybody, is asked for: an answer may be lost.
+    # Who made it, if anybody, is asked for in any case: an answer may be lost.
+    said=$(echo "$own" | docker config create --label "$label=$name" --label "$label.claim=$own" "$run" - 2>&1 >/dev/null) &&
+      said='it was made, and is gone'
     if owner=$(docker config inspect --format "{{index .Spec.Labels \\"$label.claim\\"}}" "$run" 2>/dev/null); then
       [ "$owner" = "$own" ]
       return
@@ -299,6 +300,8 @@ case "\${1-}" in
     for one in "$unit.timer" "$unit.service" "$unit-end.service"; do
       if [ -e "/etc/systemd/system/$one" ]; then
         systemctl stop "$one"
+        # One that was stopped at its work would be listed as failed for ever.
+        if systemctl is-failed --quiet "$one"; then systemctl reset-failed "$one"; fi
         case "$one" in *.timer) systemctl disable --quiet "$one" ;; esac
         rm "/etc/systemd/system/$one"
       fi

@@ -23,6 +23,15 @@ describe("systems in the lab", () => {
     });
   }
 
+  it("run what looks after a store in the store's image", async () => {
+    const { images, applications } = await labSystem(root, "personal-assistant");
+    assert.match(images.postgres ?? "", /^postgres:/);
+    assert.deepEqual(
+      applications.map(({ repository }) => repository),
+      ["personal-assistant-api", "personal-assistant-frontend"],
+    );
+  });
+
   it("run in the role and on the port of the service that they are the image of", async () => {
     const { applications } = await labSystem(root, "palmistry");
     const [api, frontend, worker] = applications.map(({ role, port }) => [role, port]);
