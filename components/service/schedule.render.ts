@@ -43,10 +43,11 @@ export function undoSchedule(name: string): string {
 
 /** Writes down in the swarm what is run when, and since when, for whoever asks whether it is. */
 export function renderPlan(schedule: ScheduleScript): string {
-  const { name, cron, timeZone, image, command } = schedule;
-  // Not of the names of secrets: they are others at each preview of what is not there yet.
+  const { name, cron, timeZone } = schedule;
+  // Docker's names of secrets are others at each preview of what is not there yet.
+  const secrets = schedule.secrets.map((secret) => ({ ...secret, secretName: secret.name }));
   const identity = createHash("sha256")
-    .update(JSON.stringify([cron, timeZone, image, command]))
+    .update(renderProgram({ ...schedule, secrets }))
     .digest("hex")
     .slice(0, 12);
   return `# Managed by berth: schedule ${name}

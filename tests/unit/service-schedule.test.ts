@@ -135,8 +135,10 @@ describe("Schedule", () => {
     assert.deepEqual([plan.written.deleteBeforeReplace, plan.timer.dependsOn], [true, ["upkeep-plan"]]);
   });
 
-  it("is written down anew when anything of it changes, as what it waits for on the way out may", () => {
-    const secrets = [{ name: "DATABASE_URL", secretName: "database-url-4d5e6f" }];
-    assert.notEqual(renderPlan({ ...schedule, secrets }), renderPlan(schedule));
+  it("is written down anew when anything of it changes, but for the names that Docker gave its secrets", () => {
+    const renamed = schedule.secrets.map((secret) => ({ ...secret, secretName: `${secret.secretName}-2` }));
+    assert.ok(renamed.length > 0);
+    assert.equal(renderPlan({ ...schedule, secrets: renamed }), renderPlan(schedule));
+    assert.notEqual(renderPlan({ ...schedule, timeout: "9 minutes" }), renderPlan(schedule));
   });
 });

@@ -1,6 +1,6 @@
 # Managed by berth: schedule shop-upkeep
 set -eu
-plan='shop-upkeep-plan-d48c066fe462'
+plan='shop-upkeep-plan-5cf6b917bb17'
 if ! docker config inspect "$plan" >/dev/null 2>&1; then
   echo '30 3 1,15 * mon' | docker config create --label berth.schedule=shop-upkeep --label 'berth.schedule.cron=30 3 1,15 * mon' \
     --label 'berth.schedule.zone=Europe/Berlin' "$plan" - >/dev/null
