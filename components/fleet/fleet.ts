@@ -11,7 +11,7 @@ import { renderFarewell } from "./farewell.render.ts";
 import { Host, hostScript } from "./host.ts";
 import { hostLabel } from "./label.ts";
 import { renderMember } from "./member.render.ts";
-import { place, renderScript } from "./script.ts";
+import { looks, place, renderScript } from "./script.ts";
 import { managerAlias, sshConfigPath } from "./ssh.render.ts";
 import { renderJoinTokens } from "./tokens.render.ts";
 
@@ -133,7 +133,7 @@ export class Fleet extends pulumi.ComponentResource {
       this.farewell(`${name}-${host.name}-farewell`, host, host.user === "root" ? undo : `sudo -n ${undo}`, opts);
       const script = pulumi
         .output(setUp.body)
-        .apply((body) => renderScript({ host: host.name, concern, body: `${place}\n\n${body.trim()}` }));
+        .apply((body) => renderScript({ host: host.name, concern, body: `${looks}\n\n${place}\n\n${body.trim()}` }));
       return hostScript(`${name}-${host.name}`, host, this.connection(host), script, opts);
     });
   }

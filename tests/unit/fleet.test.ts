@@ -1,4 +1,8 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { renderEngine } from "../../components/fleet/engine.render.ts";
 import type { Fleet } from "../../components/fleet/fleet.ts";
 import { renderMember } from "../../components/fleet/member.render.ts";
@@ -230,8 +234,10 @@ describe("Fleet", () => {
   });
 
   it("sets up managers alone, as root, and takes it away from one that is a manager no more", async () => {
+    const placed = join(mkdtempSync(join(tmpdir(), "berth-managers-")), "it");
+    const body = `main() { echo text | place ${placed}; }`;
     const fleet = await build(several, (built) => {
-      built.onManagers("timer", { concern: "schedule", body: "main() { place /it; }", undo: "/it remove" }, {});
+      built.onManagers("timer", { concern: "schedule", body, undo: "/it remove" }, {});
     });
     const names = fleet.names().filter((name) => name.startsWith("timer-"));
     const kinds = [" command:remote:Command", "-farewell command:local:Command"];
@@ -241,7 +247,9 @@ describe("Fleet", () => {
     );
     const script = fleet.get("timer-vm-1").inputs["stdin"] as string;
     assert.match(script, /^# Managed by berth: schedule of vm-1\./);
-    assert.match(script, /^place\(\) \{$[^]*^main\(\) \{ place \/it; \}$/m);
+    execFileSync("sh", ["-s"], { input: script });
+    assert.equal(readFileSync(placed, "utf8"), "text\n");
+    rmSync(dirname(placed), { recursive: true });
     assert.match(fleet.get("timer-vm-1-farewell").inputs["stdin"] as string, /^\/it remove$/m);
     const deploy = await build(host({ user: "deploy" }), (built) => {
       built.onManagers("timer", { concern: "schedule", body: "main() { :; }", undo: "/it remove" }, {});
