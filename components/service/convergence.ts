@@ -73,10 +73,15 @@ export function convergeThrough(docker: () => Promise<Docker>): Converge {
 }
 
 async function look(api: Docker, name: string): Promise<[ServiceView, TaskView[]]> {
-  const [service, tasks] = await Promise.all([
+  const [service, all, nodes] = await Promise.all([
     api.getService(name).inspect() as Promise<RawService>,
     api.listTasks({ filters: { service: [name] } }) as Promise<unknown> as Promise<RawTask[]>,
+    api.listNodes() as Promise<unknown> as Promise<RawNode[]>,
   ]);
+  // A host that is lost can't say that its tasks have stopped. Swarm has others started in their place, and status
+  // names the host.
+  const lost = new Set(nodes.filter(({ Status }) => Status.State === "down").map(({ ID }) => ID));
+  const tasks = all.filter(({ NodeID }) => NodeID === undefined || !lost.has(NodeID));
   return [
     {
       image: service.Spec.TaskTemplate.ContainerSpec.Image,
@@ -157,6 +162,11 @@ interface RawTaskSpec {
   readonly ContainerSpec: { readonly Image: string };
   readonly Placement?: unknown;
   readonly Runtime?: unknown;
+}
+
+interface RawNode {
+  readonly ID: string;
+  readonly Status: { readonly State: string };
 }
 
 interface RawTask {

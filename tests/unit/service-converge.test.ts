@@ -10,7 +10,14 @@ interface Moment {
   readonly image: string;
   readonly spec: string;
   readonly update?: string;
-  readonly tasks: readonly { image: string; state: string; desired?: string; error?: string; exitCode?: number }[];
+  readonly tasks: readonly {
+    image: string;
+    state: string;
+    desired?: string;
+    error?: string;
+    exitCode?: number;
+    node?: string;
+  }[];
 }
 
 /** A swarm that is in one moment after the other, and stays in the last. */
@@ -33,6 +40,7 @@ function swarm(...moments: Moment[]): { docker: () => Promise<Docker>; looks: ()
         tasks.map((task, index) => ({
           ID: `task${index}`,
           Slot: 1,
+          NodeID: task.node ?? "vm-1",
           CreatedAt: `2026-01-01T00:00:0${index}Z`,
           DesiredState: task.desired ?? "running",
           Spec: { ContainerSpec: { Image: task.image } },
@@ -40,6 +48,11 @@ function swarm(...moments: Moment[]): { docker: () => Promise<Docker>; looks: ()
         })),
       );
     },
+    listNodes: () =>
+      Promise.resolve([
+        { ID: "vm-1", Status: { State: "ready" } },
+        { ID: "vm-2", Status: { State: "down" } },
+      ]),
     getTask: () => ({ logs: () => Promise.resolve(log) }),
   };
   return { docker: () => Promise.resolve(api as unknown as Docker), looks: () => looks };
@@ -100,6 +113,16 @@ describe("waiting for convergence", () => {
       {
         message: /^not converged within 0 s: 0\/1 running as pinned/,
       },
+    );
+  });
+
+  it("does not wait for a task on a host that is lost, and does not count it either", async () => {
+    const left = { image: old, state: "running", node: "vm-2" };
+    await convergeThrough(swarm({ ...live, tasks: [running, left] }).docker)(wanted, () => undefined);
+    const only = swarm({ ...live, tasks: [{ ...running, node: "vm-2" }] });
+    await assert.rejects(
+      convergeThrough(only.docker)(wanted, () => undefined),
+      { message: /^not converged within 0 s: 0\/1 running as pinned/ },
     );
   });
 

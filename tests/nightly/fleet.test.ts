@@ -3,7 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { parse } from "yaml";
 import { setValue } from "../../operations/yaml-edit.ts";
 import { startLoad } from "../support/load.ts";
-import { createLab, TestLab } from "./support/lab.ts";
+import { createLab, TestLab } from "../lab/support/lab.ts";
 
 interface HostEntry {
   readonly name: string;
