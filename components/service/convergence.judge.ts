@@ -36,8 +36,11 @@ export interface Wanted {
 
 export type Verdict =
   | { readonly kind: "converged" }
-  /** `pulling`: no task of the new version has started yet, so the health budget does not run. */
-  | { readonly kind: "waiting"; readonly progress: string; readonly pulling: boolean }
+  /**
+   * `pulling`: no task of the new version has started yet, so the health budget does not run. `ending`: all of them run
+   * and nothing else should; swarm has yet to call the rollout done.
+   */
+  | { readonly kind: "waiting"; readonly progress: string; readonly pulling: boolean; readonly ending: boolean }
   /** Lost already, while swarm still puts the old version back. */
   | { readonly kind: "failing"; readonly reason: string }
   | { readonly kind: "failed"; readonly reason: string };
@@ -70,11 +73,10 @@ export function judge(wanted: Wanted, service: ServiceView, tasks: readonly Task
     return { kind: "failed", reason: `swarm stopped the rollout (${service.updateMessage ?? state})` };
   }
   const progress = `${live.length}/${wanted.replicas} running as pinned`;
-  if (state !== "updating" && live.length === wanted.replicas && current.length === live.length) {
-    return { kind: "converged" };
-  }
+  const complete = live.length === wanted.replicas && current.length === live.length;
+  if (complete && state !== "updating") return { kind: "converged" };
   const fresh = current.filter((task) => task.spec === service.taskSpec && task.state !== "running");
-  return { kind: "waiting", progress, pulling: fresh.length > 0 && fresh.every(isComing) };
+  return { kind: "waiting", progress, pulling: fresh.length > 0 && fresh.every(isComing), ending: complete };
 }
 
 function servingText(serving: readonly TaskView[], wanted: Wanted): string {

@@ -9,6 +9,11 @@ import { judge, tellingTask, type ServiceView, type TaskView, type Wanted } from
 const pollMs = 200;
 /** Longest time for images to arrive on the hosts; the health budget does not run meanwhile. */
 const pullBudgetMs = 10 * 60_000;
+/**
+ * Longest time for swarm to call a rollout done that has nothing left to start. It waits a minute for an old task that
+ * does not say that it has stopped, as on a host that was lost.
+ */
+const endBudgetMs = 90_000;
 
 /**
  * What must hold before anything may rely on a service: the swarm runs the pinned image with the settings asked for,
@@ -48,6 +53,7 @@ export function convergeThrough(docker: () => Promise<Docker>): Converge {
     const api = await docker();
     const started = Date.now();
     let pullingMs = 0;
+    let endingMs = 0;
     let lastLook = started;
     let said = "";
     for (;;) {
@@ -58,8 +64,10 @@ export function convergeThrough(docker: () => Promise<Docker>): Converge {
 
       const now = Date.now();
       if (verdict.kind === "waiting" && verdict.pulling) pullingMs += now - lastLook;
+      if (verdict.kind === "waiting" && verdict.ending) endingMs += now - lastLook;
       lastLook = now;
-      const late = now - started - Math.min(pullingMs, pullBudgetMs) > wanted.budgetMs;
+      const excused = Math.min(pullingMs, pullBudgetMs) + Math.min(endingMs, endBudgetMs);
+      const late = now - started - excused > wanted.budgetMs;
       const progress = verdict.kind === "waiting" ? verdict.progress : verdict.reason;
       if (late) {
         const seconds = Math.round(wanted.budgetMs / 1000);

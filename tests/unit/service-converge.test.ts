@@ -126,6 +126,13 @@ describe("waiting for convergence", () => {
     );
   });
 
+  it("does not count the time that swarm takes to call done what runs, as with an old task on a lost host", async () => {
+    const ending: Moment = { ...live, update: "updating" };
+    const { docker, looks } = swarm(ending, ending, ending, live);
+    await convergeThrough(docker)(wanted, () => undefined);
+    assert.equal(looks(), 4);
+  });
+
   it("does not count the time that images take to arrive", async () => {
     const pulling: Moment = { image: good, spec: "new", tasks: [{ image: good, state: "preparing" }] };
     const { docker } = swarm(pulling, pulling, pulling, pulling, pulling, live);

@@ -67,6 +67,7 @@ describe("the verdict on a rollout", () => {
       kind: "waiting",
       progress: "1/2 running as pinned",
       pulling: false,
+      ending: false,
     });
   });
 
