@@ -10,7 +10,7 @@ export interface DnsServer {
   close(): Promise<void>;
 }
 
-/** Serves the zones over UDP and TCP on one port. */
+/** Serves the zones over UDP and TCP on one port; port 0 is any that is free for both. */
 export async function serveDns(store: Store, host: string, port: number): Promise<DnsServer> {
   const udp = createSocket("udp4");
   udp.on("message", (bytes, peer) => {
@@ -28,6 +28,8 @@ export async function serveDns(store: Store, host: string, port: number): Promis
     await once(tcp, "listening");
   } catch (error) {
     udp.close();
+    // What the kernel gave for UDP may be some connection's port for TCP.
+    if (port === 0 && (error as NodeJS.ErrnoException).code === "EADDRINUSE") return serveDns(store, host, port);
     throw error;
   }
   return { port: bound, close: () => close(udp, tcp) };

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import ssh2 from "ssh2";
 import { freePorts } from "../../lab/state.ts";
 import { type Provider, startProvider } from "../support/provider.ts";
+import { newSshKey } from "../support/ssh-key.ts";
 import { type Sshd, startSshd } from "../support/sshd.ts";
 
 const type = "command:remote:Command";
@@ -74,7 +74,7 @@ describe("command stand-in, remote", () => {
   });
 
   it("rejects a server with another host key, after its tries", async () => {
-    const other = ssh2.utils.generateKeyPairSync("ed25519").public;
+    const other = (await newSshKey()).public;
     const wrong = { connection: connection({ hostKey: other }), create: "true" };
     await assert.rejects(provider.create(type, wrong), {
       message: "after 1 failed attempts: ssh: handshake failed: ssh: host key mismatch",
@@ -89,7 +89,7 @@ describe("command stand-in, remote", () => {
   });
 
   it("names a key that the server does not know", async () => {
-    const privateKey = ssh2.utils.generateKeyPairSync("ed25519").private;
+    const privateKey = (await newSshKey()).private;
     await assert.rejects(run({ connection: connection({ privateKey }), create: "true" }), {
       message:
         "after 1 failed attempts: ssh: handshake failed: ssh: unable to authenticate, attempted methods [none publickey], no supported methods remain",
@@ -104,7 +104,7 @@ describe("command stand-in, remote", () => {
   });
 
   it("opens an encrypted key with its password", async () => {
-    const locked = ssh2.utils.generateKeyPairSync("ed25519", { cipher: "aes256-ctr", passphrase: "open", rounds: 4 });
+    const locked = await newSshKey("open");
     const attempt = async (privateKeyPassword?: string) =>
       run({ connection: connection({ privateKey: locked.private, privateKeyPassword }), create: "true" });
     await assert.rejects(attempt(), { message: "ssh: this private key is passphrase protected" });

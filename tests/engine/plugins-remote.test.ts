@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import ssh2 from "ssh2";
 import { freePorts } from "../../lab/state.ts";
 import { PulumiProject } from "../support/pulumi.ts";
+import { newSshKey } from "../support/ssh-key.ts";
 import { type Sshd, startSshd } from "../support/sshd.ts";
 
 const program = `
@@ -55,7 +55,7 @@ describe("remote commands on the real engine", function () {
   });
 
   it("rejects a host with another key than the pinned one", async () => {
-    const hostKey = ssh2.utils.generateKeyPairSync("ed25519").public;
+    const hostKey = (await newSshKey()).public;
     await project.settings({ connection: connection({ hostKey }) });
     const result = await project.up();
     assert.notEqual(result.code, 0);

@@ -4,9 +4,9 @@ import { access, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import ssh2 from "ssh2";
 import { run } from "../../lab/run.ts";
 import { freePorts } from "../../lab/state.ts";
+import { newSshKey } from "./ssh-key.ts";
 
 /** A real OpenSSH server on 127.0.0.1, for the user who runs the tests and a key made for the occasion. */
 export interface Sshd {
@@ -27,8 +27,7 @@ export async function startSshd(): Promise<Sshd> {
   await ensureInstalled();
   const directory = await mkdtemp(join(tmpdir(), "berth-sshd-"));
   const [port = 0] = await freePorts(1);
-  const host = ssh2.utils.generateKeyPairSync("ed25519");
-  const client = ssh2.utils.generateKeyPairSync("ed25519");
+  const [host, client] = await Promise.all([newSshKey(), newSshKey()]);
   await writeFile(join(directory, "host_key"), host.private, { mode: 0o600 });
   await writeFile(join(directory, "authorized_keys"), `${client.public}\n`);
   await writeFile(join(directory, "config"), config(directory, port));
