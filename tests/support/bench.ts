@@ -86,7 +86,8 @@ async function measure(
   values: { readonly runs?: string; readonly rate?: string },
 ): Promise<{ measures: Measures; results: string }> {
   const measures = new Measures();
-  const [runs, rate] = [Number(values.runs ?? 3), Number(values.rate ?? scenario.rate ?? 300)];
+  const runs = Number(values.runs ?? 3);
+  const rate = scenario.rate === 0 ? 0 : Number(values.rate ?? scenario.rate ?? 300);
   const context: Bench = { lab, made, measures, runs, rate, say };
   const before = loadavg()[0] ?? 0;
   say(`\n${scenario.name}`);

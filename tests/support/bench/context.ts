@@ -20,7 +20,7 @@ export interface Scenario {
   readonly name: string;
   /** How many hosts its lab has. One with several is run only when it is named. @default 1 */
   readonly hosts?: number;
-  /** Requests per second, unless somebody asks for another number. @default 300 */
+  /** Requests per second, unless somebody asks for another number; 0 without load. @default 300 */
   readonly rate?: number;
   run(bench: Bench): Promise<void>;
 }

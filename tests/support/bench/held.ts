@@ -1,6 +1,6 @@
 import { startLoad, startSockets } from "../load.ts";
 import { until } from "../until.ts";
-import { edgeOf, note, type Bench, type Target } from "./context.ts";
+import { edgeOf, note, type Bench, type Target, type What } from "./context.ts";
 import { withProxies } from "./proxies.ts";
 
 /*
@@ -19,10 +19,11 @@ type Cuts = Readonly<Record<Kind, readonly number[]>>;
 export async function heldThroughDeploy(bench: Bench): Promise<void> {
   const { lab } = bench;
   for (let run = 0; run < bench.runs; run++) {
-    await through(bench, "deploy", edgeOf(lab), true, async () => {
+    const seen = await through(edgeOf(lab), async () => {
       await lab.pin({ api: "palmistry-api:1.1.0" });
       await lab.mustUp();
     });
+    noteSeen(bench, "deploy", seen, { soon: 0 });
     await lab.reset();
   }
 }
@@ -32,33 +33,43 @@ export async function heldThroughEdge(bench: Bench): Promise<void> {
   await withProxies(bench.lab, async (proxies) => {
     for (let run = 0; run < bench.runs; run++) {
       for (const change of ["reload", "upgrade"] as const) {
-        await Promise.all(
-          proxies.map(async (proxy) => {
-            const scenario = `${change}: ${proxy.name}`;
-            await through(bench, scenario, proxy.target, proxy.name === "berth", () => proxy[change]());
-          }),
+        const all = await Promise.all(
+          proxies.map(async (proxy) => ({ proxy, seen: await through(proxy.target, () => proxy[change]()) })),
         );
+        for (const { proxy, seen } of all)
+          noteSeen(bench, `${change}: ${proxy.name}`, seen, proxy.name === "berth" ? { soon: 0, late: 0 } : {});
       }
     }
   });
 }
 
-async function through(
-  bench: Bench,
-  scenario: string,
-  target: Target,
-  judged: boolean,
-  change: () => Promise<void>,
-): Promise<void> {
-  const cuts = await hold(target);
+interface Seen {
+  readonly started: number;
+  readonly done: number;
+  readonly cuts: Cuts;
+}
+
+async function through(target: Target, change: () => Promise<void>): Promise<Seen> {
+  const ended = await hold(target);
   const started = Date.now();
   await change();
   const done = Date.now();
-  for (const [kind, moments] of Object.entries(await cuts()) as [Kind, readonly number[]][]) {
+  return { started, done, cuts: await ended() };
+}
+
+/** @param goals how many of each kind may be cut until the change is done, and at all */
+function noteSeen(
+  bench: Bench,
+  scenario: string,
+  { started, done, cuts }: Seen,
+  goals: { readonly soon?: number; readonly late?: number },
+): void {
+  const limit = (goal: number | undefined): What => ({ unit: "", ...(goal !== undefined && { goal }) });
+  for (const [kind, moments] of Object.entries(cuts) as [Kind, readonly number[]][]) {
     const what = `${held[kind]} ${kind}`;
-    const until = moments.filter((at) => at <= done).length;
-    note(bench, scenario, `${what}: cut until it is done`, { unit: "", ...(judged && { goal: 0 }) }, until);
-    note(bench, scenario, `${what}: cut within ${length} s`, { unit: "" }, moments.length);
+    const soon = moments.filter((at) => at <= done).length;
+    note(bench, scenario, `${what}: cut until it is done`, limit(goals.soon), soon);
+    note(bench, scenario, `${what}: cut within ${length} s`, limit(goals.late), moments.length);
     if (moments.length === 0) continue;
     const first = (Math.min(...moments) - started) / 1000;
     note(bench, scenario, `${what}: first cut after the start`, { unit: "s" }, first);

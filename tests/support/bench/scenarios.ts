@@ -21,17 +21,17 @@ const service = "palmistry-api";
 const reference = (replicas: number) => `docker service update, ${replicas} replicas`;
 
 export const scenarios: readonly Scenario[] = [
-  { name: "start", run: start },
-  { name: "previews", run: previews },
-  { name: "unchanged", run: unchanged },
+  { name: "start", rate: 0, run: start },
+  { name: "previews", rate: 0, run: previews },
+  { name: "unchanged", rate: 0, run: unchanged },
   { name: "upgrade-3", run: async (bench) => upgrade(bench, 3, 8) },
   { name: "upgrade-1", run: async (bench) => scaledTo(bench, 1, async () => upgrade(bench, 1, 5)) },
   { name: "broken", run: broken },
   { name: "rollback", run: rollback },
-  { name: "held-deploy", run: heldThroughDeploy },
-  { name: "held-edge", run: heldThroughEdge },
+  { name: "held-deploy", rate: 0, run: heldThroughDeploy },
+  { name: "held-edge", rate: 0, run: heldThroughEdge },
   { name: "edge", rate: 500, run: edge },
-  { name: "lab", run: labAgain },
+  { name: "lab", rate: 0, run: labAgain },
   { name: "losses", hosts: 3, rate: 100, run: losses },
 ];
 

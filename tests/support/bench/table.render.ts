@@ -11,6 +11,7 @@ export interface Circumstances {
   readonly docker: string;
   /** One-minute load average before the first and after the last run, without what the bench itself did before. */
   readonly load: readonly [before: number, after: number];
+  /** Requests per second; 0 without load. */
   readonly rate: number;
   readonly runs: number;
 }
@@ -30,8 +31,8 @@ export function renderResults(measures: readonly Measure[], circumstances: Circu
   return [
     ...markdownTable([header, ...rows]),
     "",
-    `${at.slice(0, 10)}, ${runs === 1 ? "1 run" : `${runs} runs`}, ${rate} requests/s; load average before ` +
-      `${load[0].toFixed(1)}, after ${load[1].toFixed(1)}.`,
+    `${at.slice(0, 10)}, ${runs === 1 ? "1 run" : `${runs} runs`}${rate === 0 ? "" : `, ${rate} requests/s`}; ` +
+      `load average before ${load[0].toFixed(1)}, after ${load[1].toFixed(1)}.`,
     `${cores} cores, Linux ${kernel}, Node ${node}, Docker ${docker} on the lab host; ${engine.join("; ")}.`,
   ].join("\n");
 }

@@ -35,6 +35,13 @@ describe("the tables of measurements", () => {
     ]);
   });
 
+  it("name no rate where there was no load", () => {
+    const measures = new Measures();
+    measures.add({ scenario: "start", quantity: "done", unit: "s" }, 1);
+    const text = renderResults(measures.all, { ...circumstances, rate: 0, runs: 1 });
+    assert.match(text, /\n2026-01-31, 1 run; load average before 0\.1, after 1\.2\.\n/);
+  });
+
   it("show no ratio to a baseline that lost nothing", () => {
     const measures = new Measures();
     measures.add({ scenario: "by hand", quantity: "cut", unit: "" }, 0);
