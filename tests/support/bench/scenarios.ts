@@ -12,6 +12,7 @@ import { must, note, noteLoss, refused, underLoad, type Bench, type Scenario, ty
 import { edge } from "./edge.ts";
 import { heldThroughDeploy, heldThroughEdge } from "./held.ts";
 import { losses } from "./losses.ts";
+import { throughput } from "./throughput.ts";
 import { timePreviews, timeSystem } from "./previews.ts";
 
 const root = join(import.meta.dirname, "../../..");
@@ -31,6 +32,7 @@ export const scenarios: readonly Scenario[] = [
   { name: "held-deploy", rate: 0, run: heldThroughDeploy },
   { name: "held-edge", rate: 0, run: heldThroughEdge },
   { name: "edge", rate: 500, run: edge },
+  { name: "throughput", rate: 0, run: throughput },
   { name: "lab", rate: 0, run: labAgain },
   { name: "losses", hosts: 3, rate: 100, run: losses },
 ];
