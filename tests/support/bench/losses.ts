@@ -55,12 +55,19 @@ async function lose(
   await loads.settled();
   const lost = performance.now();
   must(await lab.run("docker", "kill", container(lab, victim)));
-  await until(`all runs without ${victim}`, patience, async () => {
-    // A swarm without a leader answers nothing.
-    const tasks = await runningTasks(lab, witness, wanted).catch(() => []);
-    const left = tasks.filter(({ node }) => node !== victim);
-    return [...wanted].every(([name, count]) => left.filter((task) => task.name === name).length >= count) || undefined;
-  });
+  await until(
+    `all runs without ${victim}`,
+    patience,
+    async () => {
+      // A swarm without a leader answers nothing.
+      const tasks = await runningTasks(lab, witness, wanted).catch(() => []);
+      const left = tasks.filter(({ node }) => node !== victim);
+      return (
+        [...wanted].every(([name, count]) => left.filter((task) => task.name === name).length >= count) || undefined
+      );
+    },
+    250,
+  );
   note(bench, scenario, "until full strength", { unit: "s" }, (performance.now() - lost) / 1000);
   await loads.settled();
   const load = await loads.stop();
@@ -101,10 +108,10 @@ async function leaderBeside(lab: TestLab, keeper: string, [asked = ""]: readonly
   });
 }
 
-/** How many tasks each service should have. */
+/** How many tasks each service should have, but for jobs that have ended. */
 async function wantedTasks(lab: TestLab, asked: string): Promise<Map<string, number>> {
   const list = await onHost(lab, asked, "docker service ls --format '{{.Name}} {{.Replicas}}'");
-  const services = [...list.matchAll(/^(\S+) \d+\/(\d+)/gm)];
+  const services = [...list.matchAll(/^(\S+) \d+\/(\d+)(?!.*completed)/gm)];
   return new Map(services.map(([, name = "", count]) => [name, Number(count)]));
 }
 
