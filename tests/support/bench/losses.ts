@@ -108,19 +108,28 @@ async function leaderBeside(lab: TestLab, keeper: string, [asked = ""]: readonly
   });
 }
 
-/** How many tasks each service should have, but for jobs that have ended. */
 async function wantedTasks(lab: TestLab, asked: string): Promise<Map<string, number>> {
-  const list = await onHost(lab, asked, "docker service ls --format '{{.Name}} {{.Replicas}}'");
+  return readWanted(await onHost(lab, asked, "docker service ls --format '{{.Name}} {{.Replicas}}'"));
+}
+
+async function runningTasks(lab: TestLab, asked: string, services: ReadonlyMap<string, number>): Promise<Task[]> {
+  const format = "--filter desired-state=running --format '{{.Name}} {{.Node}} {{.CurrentState}}'";
+  return readRunning(await onHost(lab, asked, `docker service ps ${format} ${[...services.keys()].join(" ")}`));
+}
+
+export interface Task {
+  /** Of its service. */
+  readonly name: string;
+  readonly node: string;
+}
+
+/** How many tasks each service should have, but for jobs that have ended, from what `docker service ls` prints. */
+export function readWanted(list: string): Map<string, number> {
   const services = [...list.matchAll(/^(\S+) \d+\/(\d+)(?!.*completed)/gm)];
   return new Map(services.map(([, name = "", count]) => [name, Number(count)]));
 }
 
-async function runningTasks(
-  lab: TestLab,
-  asked: string,
-  services: ReadonlyMap<string, number>,
-): Promise<{ name: string; node: string }[]> {
-  const format = "--filter desired-state=running --format '{{.Name}} {{.Node}} {{.CurrentState}}'";
-  const list = await onHost(lab, asked, `docker service ps ${format} ${[...services.keys()].join(" ")}`);
+/** Tasks that run, from what `docker service ps` prints. */
+export function readRunning(list: string): Task[] {
   return [...list.matchAll(/^(\S+)\.\S+ (\S+) Running /gm)].map(([, name = "", node = ""]) => ({ name, node }));
 }
