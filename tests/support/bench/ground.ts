@@ -106,7 +106,8 @@ async function openPorts(on: On): Promise<void> {
 }
 
 async function remove(on: On): Promise<void> {
-  await on(`docker service rm bench-nginx >/dev/null 2>&1 || true
-docker rm --force bench-haproxy bench-caddy bench-kamal bench-direct >/dev/null 2>&1 || true
-docker volume rm bench-kamal >/dev/null 2>&1 || true`);
+  const containers = "^bench-(haproxy|caddy|kamal|direct)$";
+  await on(`docker service ls --quiet --filter name=bench-nginx | xargs -r docker service rm
+docker ps --all --quiet --filter 'name=${containers}' | xargs -r docker rm --force
+docker volume ls --quiet --filter name=bench-kamal | xargs -r docker volume rm`);
 }
