@@ -26,4 +26,5 @@ async function through(bench: Bench, proxy: Proxy, change: "upgrade" | "reload" 
   noteLoss(bench, scenario, load, own ? { goal: 0 } : {});
   const compared = own && change !== "no change" ? { baseline: `${change}: docker service update: ${dark}` } : {};
   note(bench, scenario, dark, { unit: "ms", ...compared }, Math.max(...load.map(({ darkMs }) => darkMs)));
+  note(bench, scenario, "half answered within", { unit: "ms" }, Math.max(...load.map(({ latency }) => latency.p50)));
 }
