@@ -95,7 +95,8 @@ join_swarm() {
 }
 
 settle() {
-  ask "sh -s $node $role $availability" <<'BERTH_SCRIPT'
+  hosts=$(listed | paste -s -d ' ')
+  ask "sh -s $node $role $availability $hosts" <<'BERTH_SCRIPT'
 ${renderSettle(host)}BERTH_SCRIPT
 }
 
@@ -217,6 +218,8 @@ function renderSettle(host: Host): string {
     concern: "swarm",
     body: `
 node=$1 role=$2 availability=$3
+shift 3
+listed=$*
 
 main() {
   set --
@@ -233,6 +236,7 @@ $labels
 END
     set -- "$@" ${labels.map(([key, value]) => `--label-add ${quote(`${key}=${value}`)}`).join(" ")}
   fi
+  [ "$found" = "\${found#manager}" ] || [ "$role" = manager ] || dismiss
   if [ "$#" -eq 0 ]; then
     echo "unchanged: $role, $availability, labels"
   else
@@ -245,6 +249,18 @@ END
     await tasks || refuse "tasks did not end within ${waitSeconds} s of its being drained, got $left; see docker node ps"
     echo 'unchanged: nothing of the swarm runs on it'
   fi
+}
+
+# Managers that the stack file no longer has go first: one that is lost counts among those of whom most must answer.
+dismiss() {
+  for other in $(docker node ls --quiet --filter role=manager); do
+    name=$(docker node inspect --format '{{index .Spec.Labels "${hostLabel}"}}' "$other")
+    case " $listed " in *" $name "*) continue ;; esac
+    # One that berth did not bring is its owner's.
+    [ -n "$name" ] || continue
+    demote "$other"
+    echo "changed: $name is no manager any more, it is leaving"
+  done
 }
 
 # The machine before this one, when it was set up anew under its name.

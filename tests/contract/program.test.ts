@@ -76,6 +76,14 @@ for (const system of systemNames) {
         assert.ok(secrets.every((one) => one.secrets.includes("data")));
       });
 
+      it("attaches services to networks by id, which is what swarm answers with", () => {
+        const ids = new Set(ofType(plan, "docker:index/network:Network").map(({ name }) => `${name}-id`));
+        for (const { name, taskSpec } of serviceInputs(plan)) {
+          assert.ok(taskSpec.networksAdvanceds.length > 0, name);
+          for (const { id } of taskSpec.networksAdvanceds) assert.ok(ids.has(id), `${name}: ${id}`);
+        }
+      });
+
       it("publishes no port of any service, data or not", () => {
         for (const { name, endpointSpec } of serviceInputs(plan)) {
           assert.deepEqual(endpointSpec, { mode: "dnsrr" }, name);

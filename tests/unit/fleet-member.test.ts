@@ -125,7 +125,7 @@ describe("a host that joins", () => {
     );
     assert.doesNotMatch(ran.args + ran.out + ran.err, /SWMTKN/);
     assert.match(ran.out, /changed: manager of the swarm at 10\.0\.0\.2/);
-    assert.match(ran.calls, /manager\.swarm: sh -s node2 manager active\n$/);
+    assert.match(ran.calls, /manager\.swarm: sh -s node2 manager active vm-1 vm-2 vm-3\n$/);
   });
 
   it("says what Docker says when it cannot join", () => {
@@ -142,7 +142,7 @@ describe("a host that joins", () => {
       [`vm-2: ${knows}`]: notManager,
     });
     assert.equal(ran.code, 0, ran.err);
-    assert.match(ran.calls, /vm-3: sh -s node2 manager active\n$/);
+    assert.match(ran.calls, /vm-3: sh -s node2 manager active vm-1 vm-2 vm-3\n$/);
   });
 
   it("is told what changes when it is in the swarm already", () => {
@@ -166,13 +166,47 @@ describe("a host that joins", () => {
     const drained = renderMember({ stack: "test", host: { ...second, state: "drain" }, first: false });
     const ran = run(drained, "join", { [`vm-2: ${state}`]: lost, "manager.swarm: docker node ls": "echo node2" });
     assert.equal(ran.code, 0, ran.err);
-    assert.match(ran.calls, /manager\.swarm: sh -s node2 manager drain\n$/);
+    assert.match(ran.calls, /manager\.swarm: sh -s node2 manager drain vm-1 vm-2 vm-3\n$/);
   });
 
   it("is refused when it is lost and nobody knows it", () => {
     const ran = run(member(second), "join", { [`vm-2: ${state}`]: lost });
     assert.equal(ran.code, 1);
     assert.match(ran.err, /cannot be reached, and no manager knows it; start it, or take it out/);
+  });
+});
+
+describe("a manager that becomes a worker", () => {
+  /** The part that runs on a manager, with a Docker of three managers that writes down what is changed. */
+  function settle(listed: readonly Host[]) {
+    const worker = member({ ...hosts[2]!, role: "worker" });
+    const joined = run(worker, "join", { [`vm-3: ${state}`]: "echo 'active 10.0.0.3 node3'" }, listed);
+    const [, script] =
+      /manager\.swarm< (# Managed by berth: swarm of vm-3\.[^]*?\nmain <\/dev\/null\n)/.exec(joined.input) ?? [];
+    const [, args] = /manager\.swarm: sh -s (.*)/.exec(joined.calls) ?? [];
+    const docker = `docker() {
+case "$*" in
+"node ls --quiet --filter role=manager") printf 'node%s\\n' 1 2 3 ;;
+"node inspect --format {{index "*) echo "vm-\${5#node}" ;;
+"node inspect --format {{.Spec.Role}} {{.Spec.Availability}} "*) echo manager active ;;
+"node inspect --format {{.Status.State}} {{.Spec.Role}} "*) echo ready worker none ;;
+"node inspect --format {{range "*) echo "berth.host=vm-3" ;;
+"node update "*) echo "$*" >&2 ;;
+esac
+}
+`;
+    return spawnSync("sh", ["-s", ...args!.split(" ")], { input: docker + script!, encoding: "utf8" });
+  }
+
+  it("does so after managers that are leaving, of whom one may be lost and must not count any more", () => {
+    const ran = settle([first, hosts[2]!]);
+    assert.equal(ran.status, 0, ran.stderr);
+    assert.equal(ran.stderr, "node update --role worker node2\nnode update --role worker node3\n");
+    assert.match(ran.stdout, /changed: vm-2 is no manager any more, it is leaving\nchanged: --role worker/);
+  });
+
+  it("leaves the other managers alone while the stack file has them", () => {
+    assert.equal(settle(hosts).stderr, "node update --role worker node3\n");
   });
 });
 

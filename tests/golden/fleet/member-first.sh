@@ -156,7 +156,8 @@ join_swarm() {
 }
 
 settle() {
-  ask "sh -s $node $role $availability" <<'BERTH_SCRIPT'
+  hosts=$(listed | paste -s -d ' ')
+  ask "sh -s $node $role $availability $hosts" <<'BERTH_SCRIPT'
 # Managed by berth: swarm of web-1. Safe to run again at any time, also after an interruption.
 set -eu
 umask 022
@@ -169,6 +170,8 @@ refuse() {
 }
 
 node=$1 role=$2 availability=$3
+shift 3
+listed=$*
 
 main() {
   set --
@@ -185,6 +188,7 @@ $labels
 END
     set -- "$@" --label-add 'berth.host=web-1' --label-add 'disk=fast & big' --label-add 'edge=true'
   fi
+  [ "$found" = "${found#manager}" ] || [ "$role" = manager ] || dismiss
   if [ "$#" -eq 0 ]; then
     echo "unchanged: $role, $availability, labels"
   else
@@ -197,6 +201,18 @@ END
     await tasks || refuse "tasks did not end within 120 s of its being drained, got $left; see docker node ps"
     echo 'unchanged: nothing of the swarm runs on it'
   fi
+}
+
+# Managers that the stack file no longer has go first: one that is lost counts among those of whom most must answer.
+dismiss() {
+  for other in $(docker node ls --quiet --filter role=manager); do
+    name=$(docker node inspect --format '{{index .Spec.Labels "berth.host"}}' "$other")
+    case " $listed " in *" $name "*) continue ;; esac
+    # One that berth did not bring is its owner's.
+    [ -n "$name" ] || continue
+    demote "$other"
+    echo "changed: $name is no manager any more, it is leaving"
+  done
 }
 
 # The machine before this one, when it was set up anew under its name.
