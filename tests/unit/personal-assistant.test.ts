@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { securityHeaders } from "../../components/edge/headers.render.ts";
 import { managersOf } from "../../components/config/host.ts";
+import { postgresServer } from "../../components/data/postgres.ts";
 import type { WebService } from "../../components/config/service.ts";
 import type { PostgresStore, RedisStore } from "../../components/config/store.ts";
 import { bytes } from "../../components/shared/size.ts";
@@ -8,7 +9,10 @@ import { configOf } from "../support/systems.ts";
 
 /* What personal-assistant asked for, held against its system and stack files. */
 
-const { system, hosts, volumes } = await configOf("personal-assistant", "production");
+const { system, hosts, volumes, certificates, cloudflare, firewall } = await configOf(
+  "personal-assistant",
+  "production",
+);
 
 describe("personal-assistant in production", () => {
   const [api, frontend] = ["api", "frontend"].map((name) => system.services[name] as WebService) as [
@@ -119,6 +123,39 @@ describe("personal-assistant in production", () => {
       log_min_duration_statement: "1000",
     };
     assert.deepEqual({ ...postgres.settings, ...expected }, postgres.settings);
+  });
+
+  it("has the memory of its document from the limit of Postgres, and its shared memory with it", () => {
+    const { args, tmpfs } = postgresServer(postgres);
+    for (const setting of ["shared_buffers=4096MB", "effective_cache_size=12288MB", "maintenance_work_mem=512MB"]) {
+      assert.ok(args.includes(setting), setting);
+    }
+    assert.equal(tmpfs["/dev/shm"], "4096 MB");
+  });
+
+  it("leaves its hosts room for what its document's table has and the system not yet", () => {
+    const things = [...Object.values(system.services), postgres, redis, postgres.pooler!];
+    const asked = things.reduce((sum, thing) => {
+      const tasks = "replicas" in thing ? thing.replicas : 1;
+      return sum + ("kind" in thing && thing.kind === "job" ? 0 : bytes(thing.resources.memory) * tasks);
+    }, 0);
+    // Two balancers, the replica, two further Redis, monitoring.
+    const later = 2 * 4 + 16 + 2 * 4 + 8;
+    assert.ok(asked + later * bytes("1 GB") <= hosts.length * bytes("32 GB"), `${asked / bytes("1 GB")} GB`);
+  });
+
+  it("has a certificate with an RSA key of 4096 bits", () => {
+    assert.deepEqual(
+      certificates.map(({ key }) => key),
+      ["rsa-4096"],
+    );
+  });
+
+  it("is behind a CDN, which keeps files that are named by their content and cannot be passed by", () => {
+    assert.ok(cloudflare !== "none" && cloudflare.proxied);
+    assert.equal(firewall.web, "cloudflare");
+    const cached = system.edge.sites[0]?.routes.filter(({ cache }) => cache === "hashed").map(({ path }) => path);
+    assert.deepEqual(cached, ["/assets"]);
   });
 
   it("evicts from Redis only what expires", () => {
