@@ -186,7 +186,15 @@ describe("personal-assistant in production", () => {
     const [site] = system.edge.sites;
     assert.deepEqual([api.balance, frontend.balance], ["round-robin", "round-robin"]);
     assert.equal(api.health.path, "/health/overall");
-    assert.deepEqual(new Set(site?.routes.map(({ service }) => service)), new Set(["api", "frontend"]));
+    const led = Object.fromEntries((site?.routes ?? []).map(({ path, service }) => [path, service]));
+    assert.deepEqual(led, {
+      "/": "frontend",
+      "/assets": "frontend",
+      "/api": "api",
+      "/api/admin": "api",
+      "/health/overall": "api",
+      "/health/database": "api",
+    });
     for (const { connectTimeout, timeout } of site?.routes ?? []) {
       assert.deepEqual([connectTimeout, timeout], ["5 seconds", "50 seconds"]);
     }
