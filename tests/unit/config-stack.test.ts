@@ -270,7 +270,13 @@ describe("a stack file", () => {
   it("tells of a system that cannot be read together with everything else", () => {
     const failure = "Cannot find module './menu.ts'";
     const changes = { "berth:domain": undefined, "palmistry:OPENAI_API_KEY": undefined };
-    assert.deepEqual(problemsOf({ ...sampleRaw(changes), system: undefined, systemFailure: failure }), [
+    const broken = { system: undefined, systemFailure: failure, knownSystems: ["palmistry", "palmistry-eu"] };
+    const problems = problemsOf({ ...sampleRaw(changes), ...broken });
+    assert.match(
+      problems.splice(1, 1).join(),
+      /^berth:system: shares volume, service and network names .* "palmistry-eu"/,
+    );
+    assert.deepEqual(problems, [
       "berth:domain: is missing; add it: Domain that `${domain}` stands for in the system",
       `system: cannot be read, got "${failure}" from systems/palmistry/system.ts; correct it, ` +
         "`node systems/palmistry/system.ts` shows where",
