@@ -6,6 +6,7 @@ const cures: Readonly<Record<string, string>> = {
   cap_add: "write `capabilities`",
   cap_drop: "remove it, all capabilities are dropped",
   container_name: "remove it, the service is reached by its own name",
+  cpus: "write `resources`",
   depends_on: "write `dependsOn`",
   deploy: "write `replicas`, `resources` and `rollout`",
   entrypoint: "the image's own stays; write what follows it as `command`",
@@ -19,6 +20,7 @@ const cures: Readonly<Record<string, string>> = {
   privileged: "remove it, no service is privileged",
   read_only: "write `readOnly`, which is true by default",
   restart: "remove it, whatever ends is started again",
+  security_opt: "remove it, no container gains privileges",
   stop_grace_period: "write `stopGracePeriod`",
 };
 
