@@ -46,6 +46,14 @@ describe("personal-assistant in production", () => {
     assert.deepEqual(volumes, { postgres: "vm-3", redis: "vm-2" });
   });
 
+  it("lets the edge reach API and frontend, the API alone the stores as well, and the stores nothing outside", () => {
+    assert.deepEqual(
+      [api, frontend, postgres, redis].map(({ networks }) => networks),
+      [["edge", "data"], ["edge"], ["data"], ["data"]],
+    );
+    assert.deepEqual(system.networks, { edge: { internal: false }, data: { internal: true } });
+  });
+
   it("confines API and frontend and names the three capabilities that they keep", () => {
     for (const { user, readOnly, capabilities, tmpfs } of [api, frontend]) {
       assert.deepEqual([user, readOnly], ["1000:1000", true]);
