@@ -89,6 +89,7 @@ export function parse(raw: RawConfig): Config {
     ...toProblems("berth:", findings),
     ...toProblems("berth:", restore(stackRules(stack.rest, raw.stack), stack.original)),
     ...secretProblems(raw, known ? system.rest : undefined),
+    ...(known || raw.systemFailure !== undefined ? neighbourProblems(stack.rest.system, raw.knownSystems ?? []) : []),
   ];
   if (known) {
     const sites = stack.rest.domain === undefined ? [] : siteRules(system.rest.edge?.sites ?? [], stack.rest.domain);
@@ -113,7 +114,6 @@ export function parse(raw: RawConfig): Config {
       ...toProblems("berth:", sourceRules(stack.rest, edge ?? {}, here)),
       ...capacityProblems(stack.rest, system.rest),
       ...nameProblems(stack.rest.system, system.rest.name),
-      ...neighbourProblems(stack.rest.system, raw.knownSystems ?? []),
     );
   } else if (raw.systemFailure !== undefined) {
     const file = `systems/${stack.rest.system ?? ""}/system.ts`;

@@ -212,8 +212,9 @@ function schedulesOf(outputs: Readonly<Record<string, unknown>>): Record<string,
   );
 }
 
-function render(
-  { print }: Context,
+/** The answer for people: a table of each kind of thing there is, then what is wrong. */
+export function render(
+  { print }: Pick<Context, "print">,
   { stack, release, hosts, services, schedules, certificates, problems }: Status,
 ): void {
   print(`stack ${stack}: release ${release ?? "none yet"}\n`);
