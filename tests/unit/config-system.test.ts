@@ -582,6 +582,24 @@ describe("a schedule on hosts that are full without it", () => {
   });
 });
 
+describe("a system and machines that the stack file says are too small for it", () => {
+  it("is refused, each with its place", () => {
+    const host = { name: "vm-1", address: "198.18.0.1", hostKey: sampleHostKey, labels: { edge: "true" } };
+    const machine = { memory: "8 GB", cpus: 4, disk: "100 GB" };
+    const small = { ...host, memory: "4 GB", cpus: 2, disk: "80 GB" };
+    const refused = (environment: string): string[] =>
+      spoilt({ machine }, { "berth:hosts": [small], "berth:environment": environment }).filter((text) =>
+        text.includes("system.machine"),
+      );
+    assert.deepEqual(refused("production"), [
+      "berth:hosts[0].cpus: is less than system.machine.cpus asks for, got 2 for 4; use a larger machine",
+      'berth:hosts[0].disk: is less than system.machine.disk asks for, got "80 GB" for "100 GB"; use a larger machine',
+      'berth:hosts[0].memory: is less than system.machine.memory asks for, got "4 GB" for "8 GB"; use a larger machine',
+    ]);
+    assert.deepEqual(refused("local"), []);
+  });
+});
+
 describe("a system and its hosts, wrong in every way that can be seen beforehand", () => {
   it("are refused in one answer, each mistake with its place and its cure", () => {
     const changes = {
