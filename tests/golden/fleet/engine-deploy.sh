@@ -104,6 +104,7 @@ configure() {
       "Hard": $files
     }
   },
+  "no-new-privileges": true,
   "live-restore": false
 }
 END

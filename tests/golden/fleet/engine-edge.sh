@@ -103,6 +103,7 @@ configure() {
       "Hard": $files
     }
   },
+  "no-new-privileges": true,
   "live-restore": false
 }
 END
