@@ -1,10 +1,13 @@
 import type { Host } from "../config/host.ts";
+import { quote } from "../shared/shell.ts";
 import { hostLabel } from "./label.ts";
 import { renderScript, rootShell } from "./script.ts";
 
 /** Last line of the answer; without it the connection was cut. */
 export const factsEnd = "end";
 
+/** Longest wait for a place outside. */
+const reachSeconds = 5;
 /** Longest wait for a Docker that does not answer. */
 const dockerSeconds = 10;
 
@@ -12,13 +15,15 @@ export interface FactsArgs {
   readonly host: Pick<Host, "name" | "user">;
   /** Networks are encrypted here, which the kernel must be able to do. */
   readonly encrypted: boolean;
+  /** What it has to reach outside, as `host:port`. */
+  readonly places: readonly string[];
 }
 
 /**
  * A script for the SSH user's own shell that says what a machine is, in lines of a word and its values, and changes
  * nothing. It needs no more than a fresh machine has: what a missing program would say is left out.
  */
-export function renderFacts({ host, encrypted }: FactsArgs): string {
+export function renderFacts({ host, encrypted, places }: FactsArgs): string {
   const script = renderScript({
     host: host.name,
     concern: "facts",
@@ -36,10 +41,19 @@ main() {
     ip -4 route show | sed -n 's/^\\([0-9][0-9./]*\\) .*dev \\([^ ]*\\).*/route \\1 \\2/p'
   fi
 ${encrypted ? "  encryption\n" : ""}  if [ -e /etc/docker/daemon.json ] && [ ! -e /var/lib/berth/owns-daemon.json ]; then echo 'daemon foreign'; fi
+  reach ${places.map(quote).join(" ")}
   engine
   echo ${factsEnd}
 }
 ${encrypted ? encryption : ""}
+# reach HOST:PORT…: which of them no connection can be made to, all at once
+reach() {
+  for place in "$@"; do
+    timeout ${reachSeconds} bash -c "exec 3<>/dev/tcp/\${place%:*}/\${place##*:}" 2>/dev/null || echo "unreached $place" &
+  done
+  wait
+}
+
 engine() {
   if ! command -v docker >/dev/null; then
     echo 'engine none'
@@ -60,7 +74,7 @@ swarm() {
   ids=$(timeout ${dockerSeconds} docker node ls --quiet 2>/dev/null) || return 0
   # shellcheck disable=SC2086
   docker node inspect --format 'node {{.ID}} {{.Status.State}} {{index .Spec.Labels "${hostLabel}"}}' $ids || return 0
-  docker_info '{{range .Swarm.Cluster.DefaultAddrPool}}pool {{.}}{{"\\n"}}{{end}}'
+  docker_info '{{range .Swarm.Cluster.DefaultAddrPool}}pool {{.}}{{"\\n"}}{{end}}' || return 0
 }
 `,
   });

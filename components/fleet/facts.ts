@@ -33,6 +33,8 @@ export interface Facts {
   readonly unencrypted?: string;
   /** Docker has a configuration that berth did not write. */
   readonly foreignDaemon: boolean;
+  /** Places outside that it cannot reach, as `host:port`. */
+  readonly unreached: readonly string[];
   /** Docker: not there, not answering, or its part in a swarm. */
   readonly engine: "none" | "silent" | { readonly swarm: string; readonly node: string };
   /** Nodes of the swarm; none where the host does not know them. */
@@ -106,6 +108,7 @@ function parse(lines: readonly string[]): Facts {
       return { network, device };
     }),
     ...(unencrypted !== undefined && { unencrypted }),
+    unreached: all("unreached").toSorted(),
     foreignDaemon: all("daemon").includes("foreign"),
     engine: engine === "none" || engine === "silent" ? engine : { swarm: engine, node },
     nodes: all("node").map((line) => {

@@ -12,7 +12,10 @@ import { overlap } from "./subnet.ts";
 
 /* What the machines said, against what the configuration asks of them. Pure. */
 
-export type PreflightConfig = Pick<Config, "stack" | "environment" | "hosts" | "encryptNetworks" | "system">;
+export type PreflightConfig = Pick<
+  Config,
+  "stack" | "environment" | "hosts" | "encryptNetworks" | "system" | "images" | "acme"
+>;
 
 export interface Judgement {
   /** What has to be put right before anything is changed. */
@@ -34,6 +37,20 @@ export interface View {
 const tolerance = 0.15;
 /** Room that a host with Docker on it needs for the next images, in megabytes. */
 const keptMegabytes = 512;
+
+/** What a host has to reach outside: registries, and where the edge runs, what issues certificates. */
+export function placesOf({ images, acme }: Pick<PreflightConfig, "images" | "acme">, host: Host): string[] {
+  const registries = Object.values(images).map(({ repository }) => {
+    const [first = "", ...rest] = repository.split("/");
+    // A name without a dot or a port is one of Docker Hub.
+    if (rest.length === 0 || !/[.:]|^localhost$/.test(first) || first === "docker.io")
+      return "registry-1.docker.io:443";
+    return first.includes(":") ? first : `${first}:443`;
+  });
+  const { hostname, port } = new URL(acme.directory);
+  const authority = host.labels["edge"] === "true" ? [`${hostname}:${port === "" ? "443" : port}`] : [];
+  return [...new Set([...registries, ...authority])].toSorted();
+}
 
 type Answers = ReadonlyMap<string, Answer>;
 interface Told {
@@ -82,6 +99,13 @@ export function judge(config: PreflightConfig, answers: Answers, kept?: string):
   }
   for (const one of told) {
     problems.push(...machineProblems(config, one), ...swarmProblems(one, view));
+    for (const place of one.facts.unreached) {
+      const text = `host ${one.host.name} cannot reach a service that it needs, got no connection to ${place}`;
+      const cure = "let it out to there, or correct its DNS or routes";
+      // A host that runs already may need nothing of it now.
+      if (inSwarm(one.facts)) warnings.push(`${text}; ${cure}`);
+      else problems.push(problem(one.path, `${text}; ${cure}`));
+    }
     if (one.facts.engine === "silent") {
       warnings.push(`host ${one.host.name}: its Docker does not answer; see journalctl -u docker on it`);
     }

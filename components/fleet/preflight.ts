@@ -6,7 +6,7 @@ import { HostsError } from "../shared/errors.ts";
 import { readAnswer, type Answer } from "./facts.ts";
 import { renderFacts } from "./facts.render.ts";
 import { bestHostKey, fingerprint, scanHostKeys } from "./host-key.ts";
-import { isUndecided, judge, type PreflightConfig } from "./preflight.judge.ts";
+import { isUndecided, judge, placesOf, type PreflightConfig } from "./preflight.judge.ts";
 import { rootShell } from "./script.ts";
 import { keptManager, sshCommand, writeSshFiles, type SshArgs } from "./ssh.ts";
 
@@ -59,12 +59,13 @@ async function settledAnswers(hosts: readonly Host[], ask: Ask): Promise<Readonl
   return answers;
 }
 
-function dial({ stack, encryptNetworks }: PreflightConfig, root: string): Ask {
+function dial(config: PreflightConfig, root: string): Ask {
+  const { stack, encryptNetworks } = config;
   return async (host) => {
     // A user who is not root hands the script on to root's shell by itself.
     const command = host.user === "root" ? rootShell(host) : "sh -s";
     const [program = "", ...args] = sshCommand(stack, host.name, command.split(" "));
-    const script = renderFacts({ host, encrypted: encryptNetworks });
+    const script = renderFacts({ host, encrypted: encryptNetworks, places: placesOf(config, host) });
     const answer = await new Promise<Answer>((resolve, reject) => {
       const child = execFile(program, args, { cwd: root, timeout: dialMs }, (error, stdout, stderr) => {
         if (error?.code === "ENOENT") reject(new pulumi.RunError("ssh: not found on PATH; install the OpenSSH client"));

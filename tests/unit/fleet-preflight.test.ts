@@ -1,17 +1,21 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
 import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import type { Host } from "../../components/config/host.ts";
 import { renderEngine, supportedSystems } from "../../components/fleet/engine.render.ts";
 import { readAnswer, type Answer, type Facts, type Failure } from "../../components/fleet/facts.ts";
 import { renderFacts } from "../../components/fleet/facts.render.ts";
 import { fingerprint } from "../../components/fleet/host-key.ts";
-import { isUndecided, judge, type Judgement } from "../../components/fleet/preflight.judge.ts";
+import { isUndecided, judge, placesOf, type Judgement } from "../../components/fleet/preflight.judge.ts";
 import { preflight } from "../../components/fleet/preflight.ts";
 import { overlap } from "../../components/fleet/subnet.ts";
 import { HostsError } from "../../components/shared/errors.ts";
+import { parseImageRef } from "../../components/shared/image-ref.ts";
 import { golden } from "../support/golden.ts";
 import { sampleConfig, sampleHostKey } from "../support/sample-config.ts";
 import { checkScript } from "../support/shell.ts";
@@ -43,6 +47,7 @@ const fresh = (number: number, changes: Partial<Facts> = {}): Answer => ({
     disks: [{ size: 40_000_000, free: 30_000_000, source: "/dev/vda1", path: "/" }],
     addresses: ["127.0.0.1", `198.18.0.${number}`, `10.0.0.${number}`],
     routes: [{ network: "10.0.0.0/24", device: "eth1" }],
+    unreached: [],
     foreignDaemon: false,
     engine: "none",
     nodes: [],
@@ -75,22 +80,27 @@ describe("the script that asks a machine", () => {
 
   it("renders for root and for others", () => {
     for (const [name, script] of Object.entries({
-      "facts-root.sh": renderFacts({ host, encrypted: true }),
-      "facts-deploy.sh": renderFacts({ host: { name: "vm-1", user: "deploy" }, encrypted: false }),
+      "facts-root.sh": renderFacts({ host, encrypted: true, places: ["ghcr.io:443", "pebble.test:14000"] }),
+      "facts-deploy.sh": renderFacts({ host: { name: "vm-1", user: "deploy" }, encrypted: false, places: [] }),
     })) {
       golden(`fleet/${name}`, script);
       checkScript(script);
     }
   });
 
-  it("says what this machine is", () => {
-    const { stdout, stderr, status } = spawnSync("sh", ["-s"], {
-      input: renderFacts({ host, encrypted: false }),
-      encoding: "utf8",
-    });
-    const answer = readAnswer(status ?? -1, stdout, stderr);
+  it("says what this machine is, and what it cannot reach", async () => {
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const places = [`127.0.0.1:${port}`, "127.0.0.1:1"];
+    const child = execFile("sh", ["-s"]);
+    child.stdin?.end(renderFacts({ host, encrypted: false, places }));
+    const [stdout, stderr] = await Promise.all([text(child.stdout!), text(child.stderr!)]);
+    server.close();
+    const answer = readAnswer(child.exitCode ?? 0, stdout, stderr);
     assert.ok("facts" in answer, stdout + stderr);
-    const { system, memory, cores, disks } = answer.facts;
+    const { system, memory, cores, disks, unreached } = answer.facts;
+    assert.deepEqual(unreached, ["127.0.0.1:1"]);
     assert.match(readFileSync("/etc/os-release", "utf8"), new RegExp(`^ID=${system.split(" ")[0] ?? ""}$`, "m"));
     assert.ok(Math.abs(memory * 1024 - totalmem()) < totalmem() / 10);
     assert.ok(cores >= 1 && cores <= cpus().length);
@@ -103,7 +113,7 @@ describe("the script that asks a machine", () => {
       writeFileSync(join(bin, "sudo"), "#!/bin/sh\necho 'a password is required' >&2\nexit 1\n");
       chmodSync(join(bin, "sudo"), 0o755);
       const { stdout, stderr, status } = spawnSync("sh", ["-s"], {
-        input: renderFacts({ host: { name: "vm-1", user: "deploy" }, encrypted: true }),
+        input: renderFacts({ host: { name: "vm-1", user: "deploy" }, encrypted: true, places: [] }),
         encoding: "utf8",
         env: { PATH: `${bin}:/usr/bin:/bin` },
       });
@@ -274,6 +284,28 @@ describe("hosts before anything is changed", () => {
   it("asks nothing of the size of a lab's machines", () => {
     const lab = { ...three, environment: "local" as const } as unknown as typeof three;
     assert.deepEqual(wrong(fresh(2, { memory: 100_000, cores: 1 }), lab), []);
+  });
+
+  it("rejects a fresh host that cannot reach what it needs, and warns of one that runs", () => {
+    const unreached = ["ghcr.io:443"];
+    const message =
+      "host vm-2 cannot reach a service that it needs, got no connection to ghcr.io:443; let it out to there, or correct its DNS or routes";
+    assert.deepEqual(wrong(fresh(2, { unreached })), [`berth:hosts[1]: ${message}`]);
+    const all = ["ready", "ready", "ready"];
+    const answers = { "vm-1": manager(1, all), "vm-2": manager(2, all, { unreached }), "vm-3": manager(3, all) };
+    assert.deepEqual(judged(answers), { problems: [], warnings: [message], manager: "vm-1" });
+  });
+
+  it("knows what a host has to reach: its images' registries, and the authority where the edge runs", () => {
+    const images = Object.fromEntries(
+      ["ghcr.io/acme/api:1", "registry.test:5000/web:1", "docker.io/acme/api:1", "postgres:15", "acme/redis:7"].map(
+        (ref) => [ref, parseImageRef(ref)],
+      ),
+    );
+    const [edge, plain] = three.hosts;
+    const hub = ["ghcr.io:443", "registry-1.docker.io:443", "registry.test:5000"];
+    assert.deepEqual(placesOf({ images, acme: three.acme }, plain!), hub);
+    assert.deepEqual(placesOf({ images, acme: three.acme }, edge!), [...hub, "pebble.test:443"].toSorted());
   });
 
   it("rejects a host of another swarm than the others'", () => {
