@@ -38,13 +38,14 @@ const tolerance = 0.15;
 /** Room that a host with Docker on it needs for the next images, in megabytes. */
 const keptMegabytes = 512;
 
+/** Where images come from whose names have no registry. */
+const dockerHub = "registry-1.docker.io";
+
 /** What a host has to reach outside: registries, and where the edge runs, what issues certificates. */
 export function placesOf({ images, acme }: Pick<PreflightConfig, "images" | "acme">, host: Host): string[] {
   const registries = Object.values(images).map(({ repository }) => {
     const [first = "", ...rest] = repository.split("/");
-    // A name without a dot or a port is one of Docker Hub.
-    if (rest.length === 0 || !/[.:]|^localhost$/.test(first) || first === "docker.io")
-      return "registry-1.docker.io:443";
+    if (rest.length === 0 || !/[.:]|^localhost$/.test(first) || first === "docker.io") return `${dockerHub}:443`;
     return first.includes(":") ? first : `${first}:443`;
   });
   const { hostname, port } = new URL(acme.directory);
