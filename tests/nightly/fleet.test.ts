@@ -113,6 +113,23 @@ describe("a fleet of three hosts", function () {
     assert.equal(deep.code, 0, deep.stdout + deep.stderr);
   });
 
+  it("dials each host at most twice for an up that changes nothing", async () => {
+    const hosts = ["host1", "host2", "host3"];
+    const logins = async (): Promise<number[]> =>
+      Promise.all(
+        hosts.map(async (host) =>
+          Number(await on(host, "sh", "-c", "journalctl --quiet -t sshd | grep -c 'Accepted publickey'")),
+        ),
+      );
+    const before = await logins();
+    const { seconds } = await lab.mustUp();
+    const dials = (await logins()).map((count, index) => count - (before[index] ?? 0));
+    assert.ok(
+      dials.every((count) => count >= 1 && count <= 2),
+      `${dials.join(", ")} dials in ${seconds.toFixed(1)} s`,
+    );
+  });
+
   it("keeps no join token in the state", async () => {
     const { stdout } = await lab.pulumi("stack", "export", "--show-secrets");
     const token = await on("host1", "docker", "swarm", "join-token", "--quiet", "worker");
