@@ -6,7 +6,8 @@ import { HostsError } from "../shared/errors.ts";
 import { readAnswer, type Answer } from "./facts.ts";
 import { renderFacts } from "./facts.render.ts";
 import { bestHostKey, fingerprint, scanHostKeys } from "./host-key.ts";
-import { isUndecided, judge, placesOf, type PreflightConfig } from "./preflight.judge.ts";
+import { isUndecided, judge } from "./preflight.judge.ts";
+import { placesOf, type PreflightConfig } from "./preflight.machine.ts";
 import { rootShell } from "./script.ts";
 import { keptManager, sshCommand, writeSshFiles, type SshArgs } from "./ssh.ts";
 

@@ -11,7 +11,8 @@ import { renderEngine, supportedSystems } from "../../components/fleet/engine.re
 import { readAnswer, type Answer, type Facts, type Failure } from "../../components/fleet/facts.ts";
 import { renderFacts } from "../../components/fleet/facts.render.ts";
 import { fingerprint } from "../../components/fleet/host-key.ts";
-import { isUndecided, judge, placesOf, type Judgement } from "../../components/fleet/preflight.judge.ts";
+import { isUndecided, judge, type Judgement } from "../../components/fleet/preflight.judge.ts";
+import { placesOf } from "../../components/fleet/preflight.machine.ts";
 import { preflight } from "../../components/fleet/preflight.ts";
 import { overlap } from "../../components/fleet/subnet.ts";
 import { HostsError } from "../../components/shared/errors.ts";
