@@ -65,7 +65,7 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
     { "berth:hosts": [{ ...host, adress: "vm" }] },
     [
       "berth:hosts[0].adress: is not a known key; use name, address, port, user, hostKey, publicAddress, publicAddress6, " +
-        "privateAddress, role, state, memory, cpus or labels",
+        "privateAddress, role, state, memory, cpus, disk or labels",
     ],
   ],
   [
