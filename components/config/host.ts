@@ -46,6 +46,7 @@ export const host = z.strictObject({
     .describe("drain moves every task to other hosts and takes the host out of DNS, for example before a removal"),
   memory: size.optional().describe("Memory it has; with it, what cannot fit on the hosts is refused"),
   cpus: z.number().positive().optional().describe("Cores it has; with them, what cannot fit on the hosts is refused"),
+  disk: size.optional().describe("Size of its disks; with it, a machine with smaller ones is refused"),
   labels: z.record(label, z.string()).default({}).describe('Swarm node labels; `edge: "true"` runs the edge here'),
 });
 

@@ -5,7 +5,9 @@ import { looks, newer, place, renderScript } from "./script.ts";
 import { systemPackages } from "./system.render.ts";
 
 /** Room for packages, their downloads and the first images. */
-const diskMegabytes = 2048;
+export const diskMegabytes = 2048;
+/** Distribution and version, as /etc/os-release has them. */
+export const supportedSystems = ["debian 12", "debian 13", "ubuntu 22.04", "ubuntu 24.04"];
 /** Files and connections that a container may have open. */
 const openFiles = 65536;
 /** Longest wait for a package manager that runs already: cloud images update themselves at their first boot. */
@@ -119,6 +121,8 @@ const daemonConfig = {
   "log-driver": "json-file",
   "log-opts": { "max-size": "10m", "max-file": "3" },
   "default-ulimits": { nofile: { Name: "nofile", Soft: "$files", Hard: "$files" } },
+  // For every container: a program that is set-uid gives nobody more than he has. Swarm services cannot ask for it.
+  "no-new-privileges": true,
   "live-restore": false,
 };
 

@@ -8,7 +8,7 @@ import { renderScript } from "./script.ts";
  * Subnets that overlay networks are cut from; it cannot be changed once the swarm is there. Docker's own choice,
  * all of 10.0.0.0/8 from its beginning, collides with the private networks that hosts often sit in.
  */
-const addressPools = ["10.201.0.0/16", "10.117.0.0/16", "10.59.0.0/16", "198.18.0.0/16"];
+export const addressPools = ["10.201.0.0/16", "10.117.0.0/16", "10.59.0.0/16", "198.18.0.0/16"];
 
 /** Longest wait for what a change of a node brings about: tasks that move, managers that agree. */
 const waitSeconds = 120;
@@ -76,11 +76,31 @@ enter() {
     [ -n "$first" ] || refuse 'no manager of the swarm answers, so there is nothing to join; start one, then pulumi up again'
     [ -z "$silent" ] ||
       refuse "a swarm may be there already, on hosts that do not answer, got$silent; start them, or take them out of the stack file"
-    on_host 'sh -s' <<'BERTH_SCRIPT'
+    pool=$(free_pool)
+    on_host "sh -s $pool" <<'BERTH_SCRIPT'
 ${renderInit(host)}BERTH_SCRIPT
     manager=$host
   fi
   node=$(on_host 'docker info --format "{{.Swarm.NodeID}}"')
+}
+
+# Subnets at which no host reaches anything else.
+free_pool() {
+  # shellcheck disable=SC2016 # expanded on the hosts
+  look='PATH=$PATH:/usr/sbin:/sbin
+for pool in ${addressPools.join(" ")}; do
+  if [ -z "$(ip -4 route show root "$pool")$(ip -4 route show match "$pool" | grep -v ^default)" ]; then echo "$pool"; fi
+done'
+  for one in $(listed); do
+    echo "$look" | ssh -F "$config" "$one" 'sh -s' >>"$scratch/free" || refuse "$one cannot be reached"
+  done
+  for pool in ${addressPools.join(" ")}; do
+    if [ "$(grep -cxF "$pool" "$scratch/free")" -eq "$(listed | wc -l)" ]; then
+      echo "$pool"
+      return
+    fi
+  done
+  refuse 'the routes of the hosts cover all of ${addressPools.join(", ")}; free one of them for overlay networks'
 }
 
 join_swarm() {
@@ -134,9 +154,10 @@ function renderInit(host: Host): string {
     host: host.name,
     concern: "swarm",
     body: `
+pool=$1
+
 main() {
   address=$(own_address)
-  pool=$(free_pool)
   # What this prints contains the token that lets others join.
   docker swarm init --advertise-addr "$address"${
     host.privateAddress === undefined ? "" : ' --listen-addr "$address:2377"'
@@ -154,15 +175,6 @@ ${host.privateAddress === undefined ? ownAddress : foreignAddress}
   fi
 }
 
-free_pool() {
-  for pool in ${addressPools.join(" ")}; do
-    if [ -z "$(ip -4 route show root "$pool")$(ip -4 route show match "$pool" | grep -v '^default')" ]; then
-      echo "$pool"
-      return
-    fi
-  done
-  refuse 'its routes cover all of ${addressPools.join(", ")}; free one of them for overlay networks'
-}
 `,
   });
 }

@@ -1,8 +1,16 @@
 import type { Host } from "../config/host.ts";
 import { isContainer, looks, place, renderScript } from "./script.ts";
+import { renderImages, renderJournal } from "./upkeep.render.ts";
 
 /** Packages that these concerns need, and the firewall. */
-export const systemPackages = ["auditd", "fail2ban", "nftables", "python3-systemd", "unattended-upgrades"] as const;
+export const systemPackages = [
+  "auditd",
+  "fail2ban",
+  "logrotate",
+  "nftables",
+  "python3-systemd",
+  "unattended-upgrades",
+] as const;
 
 export interface SystemArgs {
   readonly host: Pick<Host, "name">;
@@ -29,6 +37,8 @@ export function systemScripts(args: SystemArgs): Readonly<Record<string, string>
     upgrades: renderUpgrades(args),
     fail2ban: renderFail2ban(args),
     audit: renderAudit(args),
+    journal: renderJournal(args),
+    images: renderImages(args),
   };
 }
 

@@ -1,10 +1,5 @@
-import { execFile } from "node:child_process";
-import { createHash } from "node:crypto";
+import { bestHostKey, fingerprint, scanHostKeys, scanSeconds } from "../../components/fleet/host-key.ts";
 import { exitCodes, OperatorError, text, usageError, type Verb } from "../verb.ts";
-
-/** Best first; the others are for machines that are too old to have an ed25519 key. */
-const kinds = ["ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa"];
-const timeoutSeconds = 5;
 
 export const verb: Verb = {
   usage: "ADDRESS[:PORT]",
@@ -35,40 +30,28 @@ export const verb: Verb = {
 };
 
 async function scan(address: string, port: string): Promise<string> {
-  const args = ["-T", String(timeoutSeconds), "-p", port, "-t", "ed25519,ecdsa,rsa", address];
-  return new Promise((resolve, reject) => {
-    const child = execFile("ssh-keyscan", args, { timeout: 4 * timeoutSeconds * 1000 }, (error, stdout) => {
-      if (error && (error as NodeJS.ErrnoException).code === "ENOENT") {
-        reject(new OperatorError("ssh-keyscan: not found on PATH; install the OpenSSH client"));
-        // It exits 1 when one kind of key is missing; what counts is whether there is a key.
-      } else resolve(stdout);
-    });
-    child.stdin?.end();
-  });
+  try {
+    return await scanHostKeys(address, port);
+  } catch (error) {
+    throw new OperatorError((error as Error).message);
+  }
 }
 
 /** The key to pin among the lines that `ssh-keyscan` printed. */
 export function bestKey(scanned: string, address: string, port: string): string {
-  const keys = scanned
-    .split("\n")
-    .filter((line) => line !== "" && !line.startsWith("#"))
-    .map((line) => line.split(" ").slice(1, 3));
-  const best = kinds.map((kind) => keys.find(([found]) => found === kind)).find((key) => key !== undefined);
-  if (best) return best.join(" ");
+  const best = bestHostKey(scanned);
+  if (best !== undefined) return best;
   throw new OperatorError(
-    `${address}: no SSH server gave a host key on port ${port} within ${timeoutSeconds} s; ` +
+    `${address}: no SSH server gave a host key on port ${port} within ${scanSeconds} s; ` +
       "check the address, the port (--port N) and the firewall",
   );
 }
 
 /** Ready to paste below `hosts:`; the rest are comments. */
 export function hostKeyLines(key: string): string {
-  const fingerprint = createHash("sha256")
-    .update(Buffer.from(key.split(" ")[1] ?? "", "base64"))
-    .digest("base64");
   return [
     `hostKey: ${key}`,
-    `# fingerprint SHA256:${fingerprint.replace(/=+$/, "")}`,
+    `# fingerprint ${fingerprint(key)}`,
     "# Compare it with what the machine itself says, on its console or in your provider's panel:",
     `#   ssh-keygen -lf /etc/ssh/ssh_host_${fileKind(key)}_key.pub`,
     "# If it differs, somebody stands between you and the machine: do not use this line.",

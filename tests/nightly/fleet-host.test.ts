@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { renderGuarded } from "../../components/fleet/guarded.render.ts";
 import { hostConcerns, renderCheck, type HostConcernsArgs } from "../../components/fleet/host.render.ts";
+import { readAnswer, type Facts } from "../../components/fleet/facts.ts";
+import { renderFacts } from "../../components/fleet/facts.render.ts";
 import { assessDeep, deepProblems } from "../../operations/deep.ts";
 import { LabHost } from "../support/lab-host.ts";
 
@@ -40,10 +42,35 @@ describe("a single host, prepared by the scripts alone", function () {
     return deepProblems(assessDeep("host1", { stdout, complaint: stderr }));
   };
 
+  const facts = async (): Promise<Facts> => {
+    const asked = { host: machine.host, encrypted: true, places: ["127.0.0.1:22", "127.0.0.1:1"] };
+    const { code, stdout, stderr } = await machine.there(renderFacts(asked));
+    const answer = readAnswer(code, stdout, stderr);
+    assert.ok("facts" in answer, stdout + stderr);
+    return answer.facts;
+  };
+
+  it("says what it is, fresh from its installer", async () => {
+    const { system, engine, addresses, unreached, foreignDaemon, nodes } = await facts();
+    assert.deepEqual(
+      [system, engine, unreached, foreignDaemon, nodes],
+      ["debian 12", "none", ["127.0.0.1:1"], false, []],
+    );
+    assert.ok(addresses.includes(machine.host.privateAddress ?? ""), addresses.join());
+  });
+
   it("is prepared, and a second time nothing changes", async () => {
     assert.match(await apply(), /^changed: /m);
+    assert.deepEqual((await facts()).engine, { swarm: "inactive", node: "" });
     assert.doesNotMatch(await apply(), /^changed: /m);
     assert.deepEqual(await differences(), []);
+  });
+
+  it("removes unused images by a program of its own", async () => {
+    const said = await machine.must(
+      machine.there("systemctl start berth-images.service && cat /var/lib/berth/images-used"),
+    );
+    assert.equal(said, "", "it has no image yet");
   });
 
   it("names every setting that somebody changed, and changes none of them itself", async () => {
@@ -54,6 +81,8 @@ sysctl --quiet --write net.ipv4.conf.all.accept_redirects=1
 sed -i 's/"10m"/"99m"/' /etc/docker/daemon.json
 apt-mark unhold docker.io >/dev/null
 rm /etc/apt/apt.conf.d/60berth
+rm /etc/systemd/journald.conf.d/90-berth.conf
+systemctl disable --quiet berth-images.timer
 systemctl disable --quiet fail2ban
 systemctl disable --quiet berth-firewall
 `;
@@ -67,6 +96,8 @@ systemctl disable --quiet berth-firewall
       /sysctl: net\.ipv4\.conf\.all\.accept_redirects is 1, not 0/,
       /upgrades: \/etc\/apt\/apt\.conf\.d\/60berth is missing/,
       /fail2ban: fail2ban is disabled, not enabled/,
+      /journal: \/etc\/systemd\/journald\.conf\.d\/90-berth\.conf is missing/,
+      /images: berth-images\.timer is disabled, not enabled/,
       /firewall: the firewall has "tcp dport 8080 accept"/,
       /firewall: berth-firewall\.service is disabled, not enabled/,
     ]) {

@@ -28,7 +28,7 @@ const refusals: readonly Refusal[] = [
     { "berth:hosts": [{ ...host, adress: "vm" }] },
     [
       "berth:hosts[0].adress: is not a known key; use name, address, port, user, hostKey, publicAddress, publicAddress6, " +
-        "privateAddress, role, state, memory, cpus or labels",
+        "privateAddress, role, state, memory, cpus, disk or labels",
     ],
   ],
   ["no hosts", { "berth:hosts": [] }, ["berth:hosts: is empty, got an empty list; write at least one"]],

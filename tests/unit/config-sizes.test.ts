@@ -1,7 +1,9 @@
+import assert from "node:assert/strict";
 import { itRejects, type Refusal } from "../support/refusals.ts";
 import { problemsOf } from "../support/problems.ts";
-import { sampleRaw } from "../support/sample-config.ts";
+import { sampleHostKey, sampleRaw } from "../support/sample-config.ts";
 import { host } from "../support/sample-hosts.ts";
+import { spoilt } from "../support/spoilt-system.ts";
 
 /* Sizes that a stack gives to a system: of what there is not, or for which there is no room. */
 
@@ -115,4 +117,22 @@ const refusals: readonly Refusal[] = [
 
 describe("the sizes of a stack", () => {
   itRejects(refusals, (changes) => problemsOf(sampleRaw(changes)));
+});
+
+describe("a system and machines that the stack file says are too small for it", () => {
+  it("is refused, each with its place", () => {
+    const vm = { name: "vm-1", address: "198.18.0.1", hostKey: sampleHostKey, labels: { edge: "true" } };
+    const machine = { memory: "8 GB", cpus: 4, disk: "100 GB" };
+    const small = { ...vm, memory: "4 GB", cpus: 2, disk: "80 GB" };
+    const refused = (environment: string): string[] =>
+      spoilt({ machine }, { "berth:hosts": [small], "berth:environment": environment }).filter((text) =>
+        text.includes("system.machine"),
+      );
+    assert.deepEqual(refused("production"), [
+      "berth:hosts[0].cpus: is less than system.machine.cpus asks for, got 2 for 4; use a larger machine",
+      'berth:hosts[0].disk: is less than system.machine.disk asks for, got "80 GB" for "100 GB"; use a larger machine',
+      'berth:hosts[0].memory: is less than system.machine.memory asks for, got "4 GB" for "8 GB"; use a larger machine',
+    ]);
+    assert.deepEqual(refused("local"), []);
+  });
 });

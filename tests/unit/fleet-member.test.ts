@@ -79,10 +79,32 @@ const member = (host: Host) => renderMember({ stack: "test", host, first: host =
 describe("a host that joins", () => {
   const alone = { [`*: ${knows}`]: notManager };
 
-  it("makes the swarm when it is the first manager and there is none", () => {
-    const ran = run(member(first), "join", { ...alone, [`vm-1: ${state}`]: "echo 'inactive  '" });
+  /** Subnets that a host says are free; other scripts for it get no answer. */
+  const free = (...pools: string[]) => `[ "$command" != "sh -s" ] || printf '%s\\n' ${pools.join(" ")}`;
+
+  it("makes the swarm when it is the first manager and there is none, in a subnet that is free on all hosts", () => {
+    const ran = run(member(first), "join", {
+      ...alone,
+      [`vm-1: ${state}`]: "echo 'inactive  '",
+      "vm-1: sh -s": free("10.201.0.0/16", "10.59.0.0/16", "198.18.0.0/16"),
+      "vm-2: sh -s": free("10.117.0.0/16", "10.59.0.0/16", "198.18.0.0/16"),
+      "vm-3: sh -s": free("10.201.0.0/16", "10.117.0.0/16", "10.59.0.0/16"),
+    });
     assert.equal(ran.code, 0, ran.err);
     assert.match(ran.input, /vm-1< # Managed by berth: swarm of vm-1[^]*docker swarm init/);
+    assert.match(ran.calls, /^vm-1: sh -s 10\.59\.0\.0\/16$/m);
+  });
+
+  it("makes none in a subnet at which a host reaches something else", () => {
+    const ran = run(member(first), "join", {
+      ...alone,
+      [`vm-1: ${state}`]: "echo 'inactive  '",
+      "vm-1: sh -s": free("10.201.0.0/16"),
+      "*: sh -s": free("10.117.0.0/16"),
+    });
+    assert.equal(ran.code, 1);
+    assert.match(ran.err, /host vm-1: swarm: the routes of the hosts cover all of 10\.201\.0\.0\/16, /);
+    assert.doesNotMatch(ran.input, /docker swarm init/);
   });
 
   it("makes no second swarm while hosts that may have one do not answer", () => {

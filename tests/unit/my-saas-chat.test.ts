@@ -190,6 +190,10 @@ describe("my-saas-chat", () => {
     }
   });
 
+  it("asks 8 GB, four cores and 100 GB of each of its machines", () => {
+    assert.deepEqual(system.machine, { memory: "8 GB", cpus: 4, disk: "100 GB" });
+  });
+
   it("scales its applications by a number", () => {
     const counts = (config: typeof production) =>
       paths.map((name) => (config.system.services[`${name}-service`] as WebService).replicas);

@@ -26,6 +26,7 @@ describe("personal-assistant in production", () => {
     assert.equal(hosts.length, 3);
     assert.ok(hosts.reduce((sum, { cpus = 0 }) => sum + cpus, 0) >= 46);
     assert.ok(hosts.reduce((sum, { memory = "0 GB" }) => sum + bytes(memory), 0) >= bytes("92 GB"));
+    assert.ok(hosts.every(({ disk = "0 GB" }) => bytes(disk) >= bytes("500 GB")));
     assert.equal(hosts.filter(({ labels }) => labels.edge === "true").length, 2);
     assert.equal(managersOf(hosts).length, 3);
   });

@@ -95,7 +95,8 @@ enter() {
     [ -n "$first" ] || refuse 'no manager of the swarm answers, so there is nothing to join; start one, then pulumi up again'
     [ -z "$silent" ] ||
       refuse "a swarm may be there already, on hosts that do not answer, got$silent; start them, or take them out of the stack file"
-    on_host 'sh -s' <<'BERTH_SCRIPT'
+    pool=$(free_pool)
+    on_host "sh -s $pool" <<'BERTH_SCRIPT'
 # Managed by berth: swarm of web-1. Safe to run again at any time, also after an interruption.
 set -eu
 umask 022
@@ -107,9 +108,10 @@ refuse() {
   exit 1
 }
 
+pool=$1
+
 main() {
   address=$(own_address)
-  pool=$(free_pool)
   # What this prints contains the token that lets others join.
   docker swarm init --advertise-addr "$address" --default-addr-pool "$pool" --default-addr-pool-mask-length 24 >/dev/null
   echo "changed: manager of a new swarm at $address, networks from $pool"
@@ -127,21 +129,30 @@ own_address() {
   fi
 }
 
-free_pool() {
-  for pool in 10.201.0.0/16 10.117.0.0/16 10.59.0.0/16 198.18.0.0/16; do
-    if [ -z "$(ip -4 route show root "$pool")$(ip -4 route show match "$pool" | grep -v '^default')" ]; then
-      echo "$pool"
-      return
-    fi
-  done
-  refuse 'its routes cover all of 10.201.0.0/16, 10.117.0.0/16, 10.59.0.0/16, 198.18.0.0/16; free one of them for overlay networks'
-}
-
 main </dev/null
 BERTH_SCRIPT
     manager=$host
   fi
   node=$(on_host 'docker info --format "{{.Swarm.NodeID}}"')
+}
+
+# Subnets at which no host reaches anything else.
+free_pool() {
+  # shellcheck disable=SC2016 # expanded on the hosts
+  look='PATH=$PATH:/usr/sbin:/sbin
+for pool in 10.201.0.0/16 10.117.0.0/16 10.59.0.0/16 198.18.0.0/16; do
+  if [ -z "$(ip -4 route show root "$pool")$(ip -4 route show match "$pool" | grep -v ^default)" ]; then echo "$pool"; fi
+done'
+  for one in $(listed); do
+    echo "$look" | ssh -F "$config" "$one" 'sh -s' >>"$scratch/free" || refuse "$one cannot be reached"
+  done
+  for pool in 10.201.0.0/16 10.117.0.0/16 10.59.0.0/16 198.18.0.0/16; do
+    if [ "$(grep -cxF "$pool" "$scratch/free")" -eq "$(listed | wc -l)" ]; then
+      echo "$pool"
+      return
+    fi
+  done
+  refuse 'the routes of the hosts cover all of 10.201.0.0/16, 10.117.0.0/16, 10.59.0.0/16, 198.18.0.0/16; free one of them for overlay networks'
 }
 
 join_swarm() {

@@ -8,6 +8,7 @@ const quiet: Status = {
   hosts: [],
   services: [],
   schedules: [],
+  hardening: [],
   certificates: [],
   problems: [],
 };
