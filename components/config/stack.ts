@@ -3,7 +3,7 @@ import { imageRefPattern } from "../shared/image-ref.ts";
 import { certificateSource } from "./certificate.ts";
 import { cloudflare } from "./cloudflare.ts";
 import { firewall } from "./firewall.ts";
-import { host } from "./host.ts";
+import { host, jumpHost } from "./host.ts";
 import { refuse, show } from "./refusals.ts";
 import { addressRange, duration, envName, imageKey, label, oneLine, pem, rate, routePath, size } from "./scalars.ts";
 import { endpoint } from "./store.ts";
@@ -89,6 +89,13 @@ export const swarm = z.strictObject({
     .min(1)
     .default(1)
     .describe("Raise it to replace the tokens by which hosts join, when somebody may have seen one"),
+  autolock: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Managers encrypt what they keep, and ask for `npm run berth -- unlock` after each restart; " +
+        "they then do not restart by themselves for updates",
+    ),
 });
 
 export const stackSchema = z.strictObject({
@@ -99,6 +106,10 @@ export const stackSchema = z.strictObject({
     .regex(/^([a-z0-9-]+\.)+[a-z0-9-]+$/, { error: refuse("is not a domain name", "write for example palmistry.com") })
     .describe("Domain that `${domain}` stands for in the system"),
   hosts: z.array(host).min(1).describe("Machines, by SSH address"),
+  jumpHosts: z
+    .record(label, jumpHost)
+    .default({})
+    .describe("Machines that SSH goes through on its way to hosts, by the name that the hosts' `jump` gives them"),
   volumes: z
     .record(label, label)
     .default({})

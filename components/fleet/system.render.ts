@@ -8,6 +8,8 @@ export interface SystemArgs {
   readonly host: Pick<Host, "name">;
   /** Minutes after 01:00 UTC at which the host updates itself. */
   readonly updateMinutes: number;
+  /** It restarts by itself when an update wants it. */
+  readonly restarts: boolean;
   /** Addresses that are never banned: those of the fleet, and the networks that SSH is limited to. */
   readonly trusted: readonly string[];
 }
@@ -180,8 +182,8 @@ main() {
   });
 }
 
-/** A host updates itself in a window of its own, and restarts half an hour later if an update wants it. */
-function renderUpgrades({ host, updateMinutes }: SystemArgs): string {
+/** A host updates itself in a window of its own, and restarts half an hour later if an update wants and it may. */
+function renderUpgrades({ host, updateMinutes, restarts }: SystemArgs): string {
   const update = clock(updateMinutes);
   return renderScript({
     host: host.name,
@@ -197,7 +199,7 @@ main() {
 APT::Periodic::Update-Package-Lists "1";
 APT::Periodic::Unattended-Upgrade "1";
 APT::Periodic::AutocleanInterval "7";
-Unattended-Upgrade::Automatic-Reboot "true";
+Unattended-Upgrade::Automatic-Reboot "${restarts}";
 Unattended-Upgrade::Automatic-Reboot-WithUsers "true";
 Unattended-Upgrade::Automatic-Reboot-Time "${clock(updateMinutes + 30)}";
 Unattended-Upgrade::Remove-Unused-Kernel-Packages "true";

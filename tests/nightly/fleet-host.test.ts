@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { renderGuarded } from "../../components/fleet/guarded.render.ts";
-import { hostConcerns, renderCheck, type HostConcernsArgs } from "../../components/fleet/host.render.ts";
+import { renderCheck, type HostConcernsArgs } from "../../components/fleet/host.render.ts";
 import { assessDeep, deepProblems } from "../../operations/deep.ts";
 import { LabHost } from "../support/lab-host.ts";
+import { concernsOf, prepareHost } from "../support/prepare-host.ts";
 
 describe("a single host, prepared by the scripts alone", function () {
   this.timeout(900_000);
@@ -11,30 +11,13 @@ describe("a single host, prepared by the scripts alone", function () {
 
   before(async () => {
     machine = await LabHost.start();
-    args = {
-      stack: machine.stack,
-      host: machine.host,
-      hosts: [machine.host],
-      registry: { address: "registry.test:5000" },
-      firewall: { ssh: ["0.0.0.0/0", "::/0"], web: "any" },
-      dnsChallenges: false,
-      proxyRanges: [],
-    };
+    args = concernsOf(machine);
   });
   after(async () => {
     await machine.remove();
   });
 
-  const apply = async (): Promise<string> => {
-    const { access, engine, system, firewall } = hostConcerns(args);
-    const said = [
-      await machine.must(machine.here(renderGuarded(access), "apply")),
-      await machine.must(machine.there(engine)),
-      await machine.must(machine.there(system)),
-      await machine.must(machine.here(renderGuarded(firewall), "apply")),
-    ];
-    return said.join("");
-  };
+  const apply = async (): Promise<string> => prepareHost(machine, args);
   const differences = async (): Promise<string[]> => {
     const { stdout, stderr } = await machine.there(renderCheck(args), "check");
     return deepProblems(assessDeep("host1", { stdout, complaint: stderr }));

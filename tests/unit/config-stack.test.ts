@@ -56,7 +56,7 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
     "an unknown key",
     { "berth:regsitry": "x" },
     [
-      "berth:regsitry: is not a known key; use system, environment, domain, hosts, volumes, swarm, firewall, registry, images, services, " +
+      "berth:regsitry: is not a known key; use system, environment, domain, hosts, jumpHosts, volumes, swarm, firewall, registry, images, services, " +
         "managed, limits, operators, secretGenerations, acme, certificates, cloudflare, encryptNetworks, convergenceSlack or maintenance",
     ],
   ],
@@ -64,8 +64,54 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
     "an unknown key in a host",
     { "berth:hosts": [{ ...host, adress: "vm" }] },
     [
-      "berth:hosts[0].adress: is not a known key; use name, address, port, user, hostKey, publicAddress, publicAddress6, " +
+      "berth:hosts[0].adress: is not a known key; use name, address, port, user, jump, hostKey, publicAddress, publicAddress6, " +
         "privateAddress, role, state, memory, cpus or labels",
+    ],
+  ],
+  [
+    "a jump host that there is not",
+    { "berth:hosts": [{ ...host, publicAddress: "198.18.0.1", jump: "bastion" }] },
+    ['berth:hosts[0].jump: is not a jump host, got "bastion"; add bastion below berth:jumpHosts'],
+  ],
+  [
+    "another jump host than there is, which then nobody uses, and no address for visitors",
+    {
+      "berth:hosts": [{ ...host, jump: "bastoin" }],
+      "berth:jumpHosts": { bastion: { address: "198.18.0.9", hostKey: sampleHostKey } },
+    },
+    [
+      'berth:hosts[0].jump: is not a jump host, got "bastoin"; use bastion',
+      "berth:hosts[0].publicAddress: is missing; visitors do not come by the jump host: write the address that they reach",
+      "berth:jumpHosts.bastion: is used by no host; remove it, or write jump: bastion in the line of a host",
+    ],
+  ],
+  [
+    "hosts and jump hosts outside the local environment without their keys",
+    {
+      ...remote,
+      "berth:hosts": [
+        { ...host, address: "10.0.0.1", publicAddress: "198.18.0.1", hostKey: undefined, jump: "bastion" },
+      ],
+      "berth:jumpHosts": { bastion: { address: "198.18.0.9", port: 2222, user: "jump" } },
+    },
+    [
+      "berth:hosts[0].hostKey: is missing; run `npm run berth -- host-key 10.0.0.1 --stack local --jump bastion` and paste the line it prints",
+      "berth:jumpHosts.bastion.hostKey: is missing; run `npm run berth -- host-key 198.18.0.9:2222` and paste the line it prints",
+    ],
+  ],
+  [
+    "a jump host out of a manual",
+    {
+      ...remote,
+      "berth:hosts": [{ ...host, publicAddress: "198.18.0.1", jump: "bastion" }],
+      "berth:jumpHosts": { bastion: { address: "203.0.113.9", hostKey: "AAAA", name: "x" } },
+    },
+    [
+      'berth:jumpHosts.bastion.address: is an address for documentation, got "203.0.113.9"; write the address of your jump host',
+      "berth:jumpHosts.bastion.hostKey: is missing; run `npm run berth -- host-key <address>` and paste the line it prints",
+      'berth:jumpHosts.bastion.hostKey: is not a public host key, got "AAAA"; paste the line that ' +
+        "`npm run berth -- host-key <address>` prints",
+      "berth:jumpHosts.bastion.name: is not a known key; use address, port, user or hostKey",
     ],
   ],
   [
@@ -524,7 +570,7 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
       "palmistry:OPENAI_API_KEY": undefined,
     },
     [
-      "berth:colour: is not a known key; use system, environment, domain, hosts, volumes, swarm, firewall, registry, images, services, " +
+      "berth:colour: is not a known key; use system, environment, domain, hosts, jumpHosts, volumes, swarm, firewall, registry, images, services, " +
         "managed, limits, operators, secretGenerations, acme, certificates, cloudflare, encryptNetworks, convergenceSlack or maintenance",
       "berth:hosts[0].hostKey: is missing; run `npm run berth -- host-key vm-1` and paste the line it prints",
       "berth:hosts[0].port: is out of range, got 99999; use a port from 1 to 65535",
