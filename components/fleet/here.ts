@@ -77,7 +77,8 @@ ${body.trim()}
 
 /** What ssh is told of a host by options, which come before whatever a configuration says. */
 function sshToHost(host: HereScript["host"]): string {
-  const way = host.jump === undefined ? "" : ' -o ProxyCommand="$way"';
+  // Not shared, for the reason that the SSH configuration gives.
+  const way = host.jump === undefined ? "" : ' -o ProxyCommand="$way" -o ControlMaster=no -o ControlPath=none';
   return `${options(host, host.name)}${way}`;
 }
 

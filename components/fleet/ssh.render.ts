@@ -83,9 +83,17 @@ function renderHost(host: Host, directory: string, name = host.name): string[] {
     `Host ${name}`,
     ...renderTarget(host, `hosts.${host.name}`),
     `  HostKeyAlias ${host.name}`,
-    ...(host.jump === undefined ? [] : [`  ProxyJump ${jumpAlias(host.jump)}`]),
+    ...(host.jump === undefined ? [] : renderWay(host.jump)),
     ...renderTrust(host, directory),
   ];
+}
+
+/**
+ * The connection to the jump host is shared, those behind it are not: what is said on the way to a connection that
+ * outlives its `ssh` goes to /dev/null, and with it that the jump host has another key than the pinned one.
+ */
+function renderWay(jump: Jump): string[] {
+  return [`  ProxyJump ${jumpAlias(jump)}`, "  ControlMaster no", "  ControlPath none"];
 }
 
 function renderJump(jump: Jump, directory: string): string[] {

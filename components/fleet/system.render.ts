@@ -1,8 +1,18 @@
 import type { Host } from "../config/host.ts";
+import { renderIntegrity } from "./integrity.render.ts";
 import { isContainer, looks, place, renderScript } from "./script.ts";
+import { renderModules, renderSessions } from "./sessions.render.ts";
 
 /** Packages that these concerns need, and the firewall. */
-export const systemPackages = ["auditd", "fail2ban", "nftables", "python3-systemd", "unattended-upgrades"] as const;
+export const systemPackages = [
+  "aide",
+  "auditd",
+  "fail2ban",
+  "libpam-pwquality",
+  "nftables",
+  "python3-systemd",
+  "unattended-upgrades",
+] as const;
 
 export interface SystemArgs {
   readonly host: Pick<Host, "name">;
@@ -26,11 +36,14 @@ export function renderSystem(args: SystemArgs): string {
 export function systemScripts(args: SystemArgs): Readonly<Record<string, string>> {
   return {
     sysctl: renderSysctl(args),
+    modules: renderModules(args.host),
+    sessions: renderSessions(args.host),
     swap: renderSwap(args),
     time: renderTime(args),
     upgrades: renderUpgrades(args),
     fail2ban: renderFail2ban(args),
     audit: renderAudit(args),
+    integrity: renderIntegrity(args.host),
   };
 }
 
@@ -40,15 +53,19 @@ export function systemScripts(args: SystemArgs): Readonly<Record<string, string>
  * @see https://docs.kernel.org/admin-guide/sysctl/
  */
 const kernel: Readonly<Record<string, string>> = {
+  "dev.tty.ldisc_autoload": "0",
   "fs.inotify.max_user_instances": "1024",
   "fs.protected_fifos": "2",
   "fs.protected_hardlinks": "1",
   "fs.protected_regular": "2",
   "fs.protected_symlinks": "1",
   "fs.suid_dumpable": "0",
+  "kernel.core_uses_pid": "1",
+  "kernel.ctrl-alt-del": "0",
   "kernel.dmesg_restrict": "1",
   "kernel.kptr_restrict": "2",
   "kernel.panic": "10",
+  "kernel.perf_event_paranoid": "3",
   "kernel.randomize_va_space": "2",
   "kernel.sysrq": "0",
   "kernel.unprivileged_bpf_disabled": "1",

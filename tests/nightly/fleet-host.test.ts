@@ -37,6 +37,10 @@ sysctl --quiet --write net.ipv4.conf.all.accept_redirects=1
 sed -i 's/"10m"/"99m"/' /etc/docker/daemon.json
 apt-mark unhold docker.io >/dev/null
 rm /etc/apt/apt.conf.d/60berth
+rm /etc/modprobe.d/60-berth.conf
+chmod 644 /etc/ssh/sshd_config
+sed -i '/^UMASK/d' /etc/login.defs
+systemctl stop berth-integrity.timer
 systemctl disable --quiet fail2ban
 systemctl disable --quiet berth-firewall
 `;
@@ -48,6 +52,10 @@ systemctl disable --quiet berth-firewall
       /engine: \/etc\/docker\/daemon\.json has ".*99m/,
       /engine: docker\.io is not held at its version/,
       /sysctl: net\.ipv4\.conf\.all\.accept_redirects is 1, not 0/,
+      /modules: \/etc\/modprobe\.d\/60-berth\.conf is missing/,
+      /sessions: UMASK of \/etc\/login\.defs is unset, not 027/,
+      /sessions: \/etc\/ssh\/sshd_config has mode 644, not 600/,
+      /integrity: berth-integrity\.timer does not run/,
       /upgrades: \/etc\/apt\/apt\.conf\.d\/60berth is missing/,
       /fail2ban: fail2ban is disabled, not enabled/,
       /firewall: the firewall has "tcp dport 8080 accept"/,
@@ -59,5 +67,17 @@ systemctl disable --quiet berth-firewall
       );
     }
     assert.deepEqual(await differences(), seen, "a check changes nothing");
+  });
+
+  it("finds daily what was added and changed, and fails for a program that is not its package's", async () => {
+    const compare = async () => machine.there("systemctl start berth-integrity 2>/dev/null || echo failed");
+    const said = async () => machine.must(machine.there("journalctl --unit berth-integrity --output cat --lines 60"));
+    assert.equal(await machine.must(compare()), "", "the first time there is nothing to compare with");
+    await machine.must(machine.there("touch /usr/local/bin/stranger"));
+    assert.equal(await machine.must(compare()), "");
+    assert.match(await said(), /^f\+{10,}: \/usr\/local\/bin\/stranger$/m);
+    await machine.must(machine.there("echo >>/usr/bin/apt-key"));
+    assert.equal(await machine.must(compare()), "failed\n");
+    assert.match(await said(), /not as their packages have them:\n\/usr\/bin\/apt-key$/m);
   });
 });

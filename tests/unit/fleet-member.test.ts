@@ -109,7 +109,7 @@ describe("a host that joins", () => {
     const [line = ""] = ran.args.split("\n").filter((one) => / vm-1 docker info /.test(one));
     assert.match(
       line,
-      / -o ProxyCommand=ssh -F \.berth\/test\/ssh_config -o 'HostName=198\.18\.0\.9' .*-o 'HostKeyAlias=bastion\.jump' -o UserKnownHostsFile=(\S+)\/known_hosts -o StrictHostKeyChecking=yes -W '\[%h\]:%p' bastion\.jump vm-1 /,
+      / -o ProxyCommand=ssh -F \.berth\/test\/ssh_config -o 'HostName=198\.18\.0\.9' .*-o 'HostKeyAlias=bastion\.jump' -o UserKnownHostsFile=(\S+)\/known_hosts -o StrictHostKeyChecking=yes -W '\[%h\]:%p' bastion\.jump -o ControlMaster=no -o ControlPath=none vm-1 /,
     );
   });
 

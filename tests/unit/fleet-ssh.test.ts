@@ -49,7 +49,10 @@ describe("ssh files", () => {
     writeSshFiles({ stack: "production", hosts: [inner], sshKey: key }, root);
     const read = (name: string): string =>
       execFileSync("ssh", ["-G", "-F", sshConfigPath("production"), name], { cwd: root, encoding: "utf8" });
-    for (const name of ["db-1", "manager.swarm"]) assert.match(read(name), /^proxyjump bastion\.jump$/m);
+    for (const name of ["db-1", "manager.swarm"]) {
+      assert.match(read(name), /^proxyjump bastion\.jump$/m);
+      assert.match(read(name), /^controlmaster false$/m);
+    }
     const way = read("bastion.jump");
     for (const line of [
       "hostname 198.18.0.9",
@@ -59,6 +62,7 @@ describe("ssh files", () => {
       "stricthostkeychecking true",
       "userknownhostsfile .berth/production/known_hosts",
       "identityfile .berth/production/key",
+      "controlmaster auto",
     ]) {
       assert.match(way, new RegExp(`^${line}$`, "m"));
     }

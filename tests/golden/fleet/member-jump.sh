@@ -19,12 +19,12 @@ way="ssh -F $config -o 'HostName=198.18.0.9' -o 'Port=22' -o 'User=jump' -o 'Hos
 
 # on_host COMMAND
 on_host() {
-  ssh -F "$config" -o 'HostName=203.0.113.7' -o 'Port=22' -o 'User=root' -o 'HostKeyAlias=web-1' -o UserKnownHostsFile="$scratch/known_hosts" -o StrictHostKeyChecking=yes -o ProxyCommand="$way" "$host" "$1"
+  ssh -F "$config" -o 'HostName=203.0.113.7' -o 'Port=22' -o 'User=root' -o 'HostKeyAlias=web-1' -o UserKnownHostsFile="$scratch/known_hosts" -o StrictHostKeyChecking=yes -o ProxyCommand="$way" -o ControlMaster=no -o ControlPath=none "$host" "$1"
 }
 
 # fresh COMMAND: by a connection of its own
 fresh() {
-  ssh -F "$config" -o ControlMaster=no -o ControlPath=none -o 'HostName=203.0.113.7' -o 'Port=22' -o 'User=root' -o 'HostKeyAlias=web-1' -o UserKnownHostsFile="$scratch/known_hosts" -o StrictHostKeyChecking=yes -o ProxyCommand="$way" "$host" "$1"
+  ssh -F "$config" -o ControlMaster=no -o ControlPath=none -o 'HostName=203.0.113.7' -o 'Port=22' -o 'User=root' -o 'HostKeyAlias=web-1' -o UserKnownHostsFile="$scratch/known_hosts" -o StrictHostKeyChecking=yes -o ProxyCommand="$way" -o ControlMaster=no -o ControlPath=none "$host" "$1"
 }
 
 # ask COMMAND: on the manager that answers
