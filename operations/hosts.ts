@@ -84,9 +84,9 @@ export async function surroundingsOf(file: StackFile) {
     import("../components/config/stack.ts"),
     import("../components/config/findings.ts"),
   ]);
-  const { registry, firewall, certificates, swarm } = file.values;
-  const asked = stackSchema.pick({ registry: true, firewall: true, certificates: true, swarm: true });
-  const { whole, findings } = check(asked, { registry, firewall, certificates, swarm });
+  const { registry, firewall, certificates, swarm, docker } = file.values;
+  const asked = stackSchema.pick({ registry: true, firewall: true, certificates: true, swarm: true, docker: true });
+  const { whole, findings } = check(asked, { registry, firewall, certificates, swarm, docker });
   if (whole) {
     const dnsChallenges = Object.values(whole.certificates).some(({ challenge }) => challenge === "dns-01");
     return {
@@ -94,6 +94,7 @@ export async function surroundingsOf(file: StackFile) {
       firewall: whole.firewall,
       dnsChallenges,
       autolock: whole.swarm.autolock,
+      docker: whole.docker,
     };
   }
   const problems = toProblems("berth:", findings).map(({ path, message }) => `${path}: ${message}`);

@@ -16,7 +16,15 @@ import { maintenanceRules, resolveSystem, siteRules } from "./resolve.ts";
 import { roomRules } from "./room-rules.ts";
 import { isSecretKey, secretProblems, suppliedSecrets } from "./secret-rules.ts";
 import { stackRules, stackSystemRules, volumeUsers } from "./stack-rules.ts";
-import { stackSchema, type Acme, type Cloudflare, type Environment, type Registry, type Stack } from "./stack.ts";
+import {
+  stackSchema,
+  type Acme,
+  type Cloudflare,
+  type DockerEngine,
+  type Environment,
+  type Registry,
+  type Stack,
+} from "./stack.ts";
 import { systemRules } from "./system-rules.ts";
 import { systemSchema, type System } from "./system.ts";
 
@@ -35,6 +43,8 @@ export interface Config {
   readonly joinTokens: number;
   /** What managers keep is encrypted, and each has to be unlocked after a restart. */
   readonly autolock: boolean;
+  /** The Docker that the hosts get. */
+  readonly docker: DockerEngine;
   readonly firewall: Firewall;
   readonly registry: Registry;
   readonly acme: Acme;
@@ -146,6 +156,7 @@ export function parse(raw: RawConfig): Config {
     ),
     joinTokens: whole.swarm.joinTokens,
     autolock: whole.swarm.autolock,
+    docker: whole.docker,
     firewall: whole.firewall,
     registry: whole.registry,
     acme: whole.acme,

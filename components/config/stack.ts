@@ -98,6 +98,18 @@ export const swarm = z.strictObject({
     ),
 });
 
+export const dockerEngine = z.strictObject({
+  source: z
+    .enum(["distribution", "docker"])
+    .default("distribution")
+    .describe("Whose packages a host without Docker gets: the distribution's, or those of Docker's own repository"),
+  version: z
+    .string()
+    .regex(/^\d+(\.\d+){1,3}$/, { error: refuse("is not a version", 'write it in quotes, for example "20.10.24"') })
+    .optional()
+    .describe("Version of Docker, refused where another one runs containers; by default what the source has"),
+});
+
 export const stackSchema = z.strictObject({
   system: label.describe("System that runs here: a folder under systems/"),
   environment: environment.describe("local relaxes host keys and pins; staging and production do not"),
@@ -115,6 +127,7 @@ export const stackSchema = z.strictObject({
     .default({})
     .describe("Host that keeps each volume, by store or volume; required with several hosts. Data is not moved"),
   swarm: swarm.prefault({}).describe("The swarm that the hosts form"),
+  docker: dockerEngine.prefault({}).describe("The Docker that the hosts get"),
   firewall: firewall.prefault({}).describe("What the hosts let in"),
   registry: registry.describe("Registry that the images come from"),
   images: z.record(imageKey, imageRef).default({}).describe("Image pins by key: `repository:tag@sha256:…`"),
@@ -160,4 +173,5 @@ export type Stack = z.output<typeof stackSchema>;
 export type Environment = z.output<typeof environment>;
 export type Acme = z.output<typeof acme>;
 export type { Cloudflare } from "./cloudflare.ts";
+export type DockerEngine = z.output<typeof dockerEngine>;
 export type Registry = z.output<typeof registry>;

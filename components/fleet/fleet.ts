@@ -19,7 +19,16 @@ import { renderJoinTokens } from "./tokens.render.ts";
 export interface FleetArgs {
   readonly config: Pick<
     Config,
-    "stack" | "hosts" | "volumes" | "joinTokens" | "autolock" | "firewall" | "registry" | "sshKey" | "certificates"
+    | "stack"
+    | "hosts"
+    | "volumes"
+    | "joinTokens"
+    | "autolock"
+    | "docker"
+    | "firewall"
+    | "registry"
+    | "sshKey"
+    | "certificates"
   >;
   /** Networks of the proxy in front of the edge, let in alone with `firewall.web: cloudflare`. */
   readonly proxyRanges: readonly string[];
@@ -163,10 +172,10 @@ export class Fleet extends pulumi.ComponentResource {
   }
 
   #prepare(host: HostConfig, proxyRanges: readonly string[]): pulumi.Resource {
-    const { stack, hosts, registry, firewall, certificates, autolock } = this.#config;
+    const { stack, hosts, registry, firewall, certificates, autolock, docker } = this.#config;
     const dnsChallenges = certificates.some(({ challenge }) => challenge === "dns-01");
     const connection = this.connection(host);
-    const args = { stack, host, hosts, connection, registry, firewall, proxyRanges, dnsChallenges, autolock };
+    const args = { stack, host, hosts, connection, registry, firewall, proxyRanges, dnsChallenges, autolock, docker };
     return new Host(`${this.#name}-${host.name}`, args, { parent: this }).ready;
   }
 

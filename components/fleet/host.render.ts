@@ -1,6 +1,6 @@
 import type { Firewall } from "../config/firewall.ts";
 import { managersOf, type Host as HostConfig } from "../config/host.ts";
-import type { Registry } from "../config/stack.ts";
+import type { DockerEngine, Registry } from "../config/stack.ts";
 import { access } from "./access.render.ts";
 import { renderAutolock } from "./autolock.render.ts";
 import { renderEngine } from "./engine.render.ts";
@@ -14,6 +14,7 @@ export interface HostConcernsArgs {
   /** All hosts of the stack. */
   readonly hosts: readonly HostConfig[];
   readonly registry: Registry;
+  readonly docker: DockerEngine;
   readonly firewall: Firewall;
   /** Some certificate is got by a record in the Cloudflare zone. */
   readonly dnsChallenges: boolean;
@@ -32,10 +33,10 @@ export interface HostConcerns {
 }
 
 export function hostConcerns(args: HostConcernsArgs): HostConcerns {
-  const { stack, host, registry, dnsChallenges } = args;
+  const { stack, host, registry, docker, dnsChallenges } = args;
   return {
     access: access({ stack, host }),
-    engine: renderEngine({ host, edge: host.labels["edge"] === "true", dnsChallenges, registry }),
+    engine: renderEngine({ host, edge: host.labels["edge"] === "true", dnsChallenges, registry, docker }),
     system: renderSystem(systemArgs(args)),
     firewall: firewall(args),
   };

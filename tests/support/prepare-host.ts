@@ -13,6 +13,7 @@ export function concernsOf(machine: LabHost, changes: Partial<HostConcernsArgs> 
     dnsChallenges: false,
     proxyRanges: [],
     autolock: false,
+    docker: { source: "distribution" },
     ...changes,
   };
 }

@@ -56,7 +56,7 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
     "an unknown key",
     { "berth:regsitry": "x" },
     [
-      "berth:regsitry: is not a known key; use system, environment, domain, hosts, jumpHosts, volumes, swarm, firewall, registry, images, services, " +
+      "berth:regsitry: is not a known key; use system, environment, domain, hosts, jumpHosts, volumes, swarm, docker, firewall, registry, images, services, " +
         "managed, limits, operators, secretGenerations, acme, certificates, cloudflare, encryptNetworks, convergenceSlack or maintenance",
     ],
   ],
@@ -66,6 +66,14 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
     [
       "berth:hosts[0].adress: is not a known key; use name, address, port, user, jump, hostKey, publicAddress, publicAddress6, " +
         "privateAddress, role, state, memory, cpus or labels",
+    ],
+  ],
+  [
+    "a Docker that nobody has",
+    { "berth:docker": { source: "debian", version: "latest" } },
+    [
+      'berth:docker.source: is not one of the choices, got "debian"; write distribution or docker',
+      'berth:docker.version: is not a version, got "latest"; write it in quotes, for example "20.10.24"',
     ],
   ],
   [
@@ -570,7 +578,7 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
       "palmistry:OPENAI_API_KEY": undefined,
     },
     [
-      "berth:colour: is not a known key; use system, environment, domain, hosts, jumpHosts, volumes, swarm, firewall, registry, images, services, " +
+      "berth:colour: is not a known key; use system, environment, domain, hosts, jumpHosts, volumes, swarm, docker, firewall, registry, images, services, " +
         "managed, limits, operators, secretGenerations, acme, certificates, cloudflare, encryptNetworks, convergenceSlack or maintenance",
       "berth:hosts[0].hostKey: is missing; run `npm run berth -- host-key vm-1` and paste the line it prints",
       "berth:hosts[0].port: is out of range, got 99999; use a port from 1 to 65535",

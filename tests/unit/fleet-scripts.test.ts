@@ -67,6 +67,12 @@ const scripts: Record<string, string> = {
   ),
   "engine-edge.sh": renderEngine({ host: root, edge: true, registry: { address: "registry.test:5000/team", ca } }),
   "engine-deploy.sh": renderEngine({ host: deploy, edge: false, registry: { address: "ghcr.io/acme" } }),
+  "engine-docker.sh": renderEngine({
+    host: deploy,
+    edge: false,
+    registry: { address: "ghcr.io/acme" },
+    docker: { source: "docker", version: "27.3.1" },
+  }),
   "member-first.sh": renderMember({ stack: "production", host: root, first: true }),
   "member-worker.sh": renderMember({ stack: "production", host: deploy, first: false }),
   "member-jump.sh": renderMember({ stack: "production", host: { ...root, jump: bastion }, first: false }),

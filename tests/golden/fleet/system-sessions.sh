@@ -93,7 +93,7 @@ END
 # default KEY VALUE: a line of a file whose other lines are the distribution's
 default() {
   found=$(sed -n "s/^$1[[:space:]]*//p" /etc/login.defs)
-  [ -n "$found" ] || found=unset
+  [ -n "$found" ] || found='unset'
   if [ "$found" = "$2" ]; then
     echo "unchanged: $1"
   elif ! differs "$1 of /etc/login.defs is $found, not $2"; then
