@@ -127,6 +127,29 @@ describe("Fleet", () => {
     assert.deepEqual(windows, ["01:00", "02:00", "03:00", "04:00"]);
   });
 
+  it("restarts no two managers within an hour of each other, nor one while another updates itself", async () => {
+    const hosts = (JSON.parse(several["berth:hosts"]) as object[]).slice(0, 3);
+    const more = [4, 5].map((n) => ({
+      ...hosts[1],
+      name: `vm-${n}`,
+      address: `192.0.2.1${n}`,
+      privateAddress: `10.0.0.${n}`,
+    }));
+    const fleet = await build({ ...several, "berth:hosts": JSON.stringify([...hosts, ...more]) });
+    const minutes = (text: string): number => Number(text.slice(0, 2)) * 60 + Number(text.slice(3));
+    const times = [1, 2, 3, 4, 5].map((number) => {
+      const script = fleet.get(`fleet-vm-${number}-system`).inputs["stdin"] as string;
+      const [, update = ""] = /OnCalendar=\*-\*-\* (.*) UTC/.exec(script) ?? [];
+      const [, restart = ""] = /Automatic-Reboot-Time "(.*)"/.exec(script) ?? [];
+      return { update: minutes(update), restart: minutes(restart) };
+    });
+    for (const [index, { update, restart }] of times.entries()) {
+      assert.equal(restart, update + 30);
+      const next = times[index + 1];
+      if (next) assert.ok(next.update >= restart + 30 && next.restart >= restart + 60, `manager ${index + 2}`);
+    }
+  });
+
   it("locks what managers keep when it is asked to, and then restarts workers alone by itself", async () => {
     const fleet = await build({ ...several, "berth:swarm": '{"autolock":true}' });
     assert.deepEqual(fleet.get("fleet-autolock").inputs, {
