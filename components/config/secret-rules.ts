@@ -12,7 +12,7 @@ const setLine = (key: string, stack: string): string => `\`pulumi config set --s
 
 /** Keys under `berth:` that are secrets. */
 export function isSecretKey(key: string): boolean {
-  return key === "berth:sshKey" || key === "berth:dnsToken";
+  return ["berth:sshKey", "berth:dnsToken", "berth:unlockKey"].includes(key);
 }
 
 export function secretProblems(raw: RawConfig, system: SystemParts | undefined): Problem[] {
@@ -37,6 +37,7 @@ export function secretProblems(raw: RawConfig, system: SystemParts | undefined):
     ...needless,
     ...inClear("berth:sshKey"),
     ...inClear("berth:dnsToken"),
+    ...inClear("berth:unlockKey"),
     ...dnsTokenProblems(raw),
     ...inClear("cloudflare:apiToken"),
     ...tokenProblems(raw),

@@ -50,6 +50,8 @@ export type Failure =
   | "no such name"
   /** The host key is another one than the pinned one. */
   | "other key"
+  /** That of the jump host before it. */
+  | "other key of jump host"
   | "refused"
   /** The private key is none. */
   | "bad private key"
@@ -68,6 +70,7 @@ export type Answer =
 
 /** What ssh says, in the order in which it counts: a key file that cannot be read ends as a refusal too. */
 const complaints: readonly (readonly [RegExp, Failure])[] = [
+  [/ost key (is known )?for \S+\.jump .*strict checking/, "other key of jump host"],
   [/Host key verification failed|no matching host key type/, "other key"],
   [/Load key .*(libcrypto|invalid format|passphrase|not supported)/, "bad private key"],
   [/Permission denied|Too many authentication failures/, "refused"],
@@ -84,7 +87,7 @@ export function readAnswer(code: number | "late", stdout: string, stderr: string
   if (code === "late") return { failure: "silent", said: "no answer in time" };
   if (code !== 255) return { failure: "broken off", said };
   const failure = complaints.find(([pattern]) => pattern.test(stderr))?.[1] ?? "silent";
-  const offered = failure === "other key" ? /^(SHA256:\S+?)\.?$/m.exec(stderr)?.[1] : undefined;
+  const offered = failure.startsWith("other key") ? /^(SHA256:\S+?)\.?$/m.exec(stderr)?.[1] : undefined;
   return { failure, said, ...(offered !== undefined && { offered }) };
 }
 

@@ -48,7 +48,7 @@ export function isUndecided(hosts: readonly Host[], answers: Answers): boolean {
 }
 
 export function judge(config: PreflightConfig, answers: Answers, kept?: string): Judgement {
-  const { hosts } = config;
+  const { hosts, stack } = config;
   const view = viewOf(hosts, answers, kept);
   const problems: Problem[] = [];
   const warnings: string[] = [];
@@ -63,7 +63,7 @@ export function judge(config: PreflightConfig, answers: Answers, kept?: string):
         `host ${host.name} does not answer, and the swarm finds it ${state}: what runs goes on without it; what would ` +
           "change on it waits until it is back, or is taken out of the stack file",
       );
-    } else if (answer) problems.push(unreached(host, path, answer, view));
+    } else if (answer) problems.push(unreached({ stack, host, path, view }, answer));
   }
   for (const one of told) {
     problems.push(...machineProblems(config, one), ...swarmProblems(one, view));
@@ -80,10 +80,15 @@ export function judge(config: PreflightConfig, answers: Answers, kept?: string):
   }
   const routes = routeFindings(told, view);
   return {
-    problems: [...problems, ...routes.problems],
+    problems: withoutRepeats([...problems, ...routes.problems]),
     warnings: [...warnings, ...routes.warnings],
     ...(view && { manager: view.manager }),
   };
+}
+
+/** Several hosts may be behind one jump host. */
+function withoutRepeats(problems: readonly Problem[]): Problem[] {
+  return [...new Map(problems.map((one) => [`${one.path}: ${one.message}`, one])).values()];
 }
 
 const inSwarm = ({ engine }: Facts): boolean => typeof engine === "object" && engine.swarm === "active";
@@ -97,12 +102,14 @@ function isSilent(answer: Answer | undefined): boolean {
   return answer !== undefined && "failure" in answer && answer.failure === "silent";
 }
 
-function unreached(
-  host: Host,
-  path: Path,
-  answer: Extract<Answer, { failure: string }>,
-  view: View | undefined,
-): Problem {
+interface Asked {
+  readonly stack: string;
+  readonly host: Host;
+  readonly path: Path;
+  readonly view: View | undefined;
+}
+
+function unreached({ stack, host, path, view }: Asked, answer: Extract<Answer, { failure: string }>): Problem {
   const { name, address, port, user } = host;
   const said = answer.said === "" ? "" : ` (${show(answer.said)})`;
   const at = (field: string, message: string): Problem => problem([...path, field], `host ${name} ${message}`);
@@ -125,7 +132,11 @@ function unreached(
         `has an address that is no name in DNS, got ${show(address)}; write its IP, or add the record`,
       );
     case "other key":
-      return at("hostKey", otherKey(host, answer.offered));
+      return at("hostKey", otherKey(host, host.jump && `--stack ${stack} --jump ${host.jump.name}`, answer.offered));
+    case "other key of jump host": {
+      const { jump = { ...host, name: "" } } = host;
+      return problem(["jumpHosts", jump.name, "hostKey"], otherKey(jump, undefined, answer.offered));
+    }
     case "refused": {
       const cure = "put the public key into the user's ~/.ssh/authorized_keys on it, or write the user that has it";
       return at("user", `lets ${user} not in with the SSH key in use, got ${show(answer.said)}; ${cure}`);
@@ -150,11 +161,16 @@ function unreached(
 }
 
 /** Whoever reads this has to decide whether to trust the machine. */
-function otherKey({ address, port, hostKey }: Host, offered = "a key of another kind"): string {
+function otherKey(
+  { address, port, hostKey }: Pick<Host, "address" | "port" | "hostKey">,
+  way: string | undefined,
+  offered = "a key of another kind",
+): string {
   if (hostKey === undefined) {
     return `shows another host key than it did first, got ${offered}; if it was set up anew, remove accepted_hosts below .berth`;
   }
-  const line = `\`npm run berth -- host-key ${port === 22 ? address : `${address}:${port}`}\``;
+  const at = port === 22 ? address : `${address}:${port}`;
+  const line = `\`npm run berth -- host-key ${at}${way === undefined ? "" : ` ${way}`}\``;
   return (
     `shows another host key than the pinned one, got ${offered} for ${fingerprint(hostKey)}; ` +
     `if it was set up anew, compare that with what its console says and paste the line of ${line}; ` +

@@ -76,7 +76,8 @@ function dial(config: PreflightConfig, root: string): Ask {
       child.stdin?.on("error", () => undefined).end(script);
     });
     if (!("failure" in answer) || answer.failure !== "other key" || answer.offered !== undefined) return answer;
-    // ssh tells no digest of a key of another kind than the pinned one.
+    // ssh tells no digest of a key of another kind than the pinned one; through a jump host nobody else can ask.
+    if (host.jump !== undefined) return answer;
     const offered = bestHostKey(await scanHostKeys(host.address, host.port));
     return { ...answer, ...(offered !== undefined && { offered: fingerprint(offered) }) };
   };

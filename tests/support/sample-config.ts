@@ -38,7 +38,7 @@ export function sampleRaw(changes: Record<string, unknown> = {}): RawConfig {
     stack: "local",
     values: Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)),
     secretKeys: Object.keys(values).filter(
-      (key) => !key.startsWith("berth:") || key === "berth:sshKey" || key === "berth:dnsToken",
+      (key) => !key.startsWith("berth:") || ["berth:sshKey", "berth:dnsToken", "berth:unlockKey"].includes(key),
     ),
     system: palmistry,
     knownSystems: ["palmistry"],

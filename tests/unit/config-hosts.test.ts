@@ -1,6 +1,6 @@
 import { itRejects, type Refusal } from "../support/refusals.ts";
 import { problemsOf } from "../support/problems.ts";
-import { sampleRaw } from "../support/sample-config.ts";
+import { sampleHostKey, sampleRaw } from "../support/sample-config.ts";
 import { host, one, two } from "../support/sample-hosts.ts";
 
 /* Hosts of a stack file that cannot be used, and what is said about them. */
@@ -27,8 +27,62 @@ const refusals: readonly Refusal[] = [
     "an unknown key in a host",
     { "berth:hosts": [{ ...host, adress: "vm" }] },
     [
-      "berth:hosts[0].adress: is not a known key; use name, address, port, user, hostKey, publicAddress, publicAddress6, " +
+      "berth:hosts[0].adress: is not a known key; use name, address, port, user, jump, hostKey, publicAddress, publicAddress6, " +
         "privateAddress, role, state, memory, cpus, disk or labels",
+    ],
+  ],
+  [
+    "a Docker that nobody has",
+    { "berth:docker": { source: "debian", version: "latest" } },
+    [
+      'berth:docker.source: is not one of the choices, got "debian"; write distribution or docker',
+      'berth:docker.version: is not a version, got "latest"; write it in quotes, for example "20.10.24"',
+    ],
+  ],
+  [
+    "a jump host that there is not",
+    { "berth:hosts": [{ ...host, publicAddress: "198.18.0.1", jump: "bastion" }] },
+    ['berth:hosts[0].jump: is not a jump host, got "bastion"; add bastion below berth:jumpHosts'],
+  ],
+  [
+    "another jump host than there is, which then nobody uses, and no address for visitors",
+    {
+      "berth:hosts": [{ ...host, jump: "bastoin" }],
+      "berth:jumpHosts": { bastion: { address: "198.18.0.9", hostKey: sampleHostKey } },
+    },
+    [
+      'berth:hosts[0].jump: is not a jump host, got "bastoin"; use bastion',
+      "berth:hosts[0].publicAddress: is missing; visitors do not come by the jump host: write the address that they reach",
+      "berth:jumpHosts.bastion: is used by no host; remove it, or write jump: bastion in the line of a host",
+    ],
+  ],
+  [
+    "hosts and jump hosts outside the local environment without their keys",
+    {
+      ...remote,
+      "berth:hosts": [
+        { ...host, address: "10.0.0.1", publicAddress: "198.18.0.1", hostKey: undefined, jump: "bastion" },
+      ],
+      "berth:jumpHosts": { bastion: { address: "198.18.0.9", port: 2222, user: "jump" } },
+    },
+    [
+      "berth:hosts[0].hostKey: is missing; run `npm run berth -- host-key 10.0.0.1 --stack local --jump bastion` and paste the line it prints",
+      "berth:jumpHosts.bastion.hostKey: is missing; run `npm run berth -- host-key 198.18.0.9:2222` and paste the line it prints",
+    ],
+  ],
+  [
+    "a jump host out of a manual",
+    {
+      ...remote,
+      "berth:hosts": [{ ...host, publicAddress: "198.18.0.1", jump: "bastion" }],
+      "berth:jumpHosts": { bastion: { address: "203.0.113.9", hostKey: "AAAA", name: "x" } },
+    },
+    [
+      'berth:jumpHosts.bastion.address: is an address for documentation, got "203.0.113.9"; write the address of your jump host',
+      "berth:jumpHosts.bastion.hostKey: is missing; run `npm run berth -- host-key <address>` and paste the line it prints",
+      'berth:jumpHosts.bastion.hostKey: is not a public host key, got "AAAA"; paste the line that ' +
+        "`npm run berth -- host-key <address>` prints",
+      "berth:jumpHosts.bastion.name: is not a known key; use address, port, user or hostKey",
     ],
   ],
   ["no hosts", { "berth:hosts": [] }, ["berth:hosts: is empty, got an empty list; write at least one"]],

@@ -121,6 +121,27 @@ describe("a host that joins", () => {
     assert.doesNotMatch(ran.input, /docker swarm init/);
   });
 
+  it("is reached through its jump host by the script's own options, also when the stack file no longer has it", () => {
+    const jump = { name: "bastion", address: "198.18.0.9", port: 22, user: "jump", hostKey: "ssh-ed25519 BBBB" };
+    const ran = run(renderMember({ stack: "test", host: { ...first, jump }, first: true }), "join", {
+      ...alone,
+      [`vm-1: ${state}`]: "echo 'inactive  '",
+      "*: sh -s": free("10.201.0.0/16"),
+    });
+    assert.equal(ran.code, 0, ran.err);
+    const [line = ""] = ran.args.split("\n").filter((one) => / vm-1 docker info /.test(one));
+    assert.match(
+      line,
+      / -o ProxyCommand=ssh -F \.berth\/test\/ssh_config -o 'HostName=198\.18\.0\.9' .*-o 'HostKeyAlias=bastion\.jump' -o UserKnownHostsFile=(\S+)\/known_hosts -o StrictHostKeyChecking=yes -W '\[%h\]:%p' bastion\.jump -o ControlMaster=no -o ControlPath=none vm-1 /,
+    );
+  });
+
+  it("says what to do about a manager that is locked", () => {
+    const ran = run(member(second), "join", { ...alone, [`vm-2: ${state}`]: "echo 'locked  '" });
+    assert.equal(ran.code, 1);
+    assert.match(ran.err, /host vm-2: swarm: is locked since its restart; run "npm run berth -- unlock test"/);
+  });
+
   it("makes none when it is not the first", () => {
     const ran = run(member(second), "join", { ...alone, [`vm-2: ${state}`]: "echo 'inactive  '" });
     assert.equal(ran.code, 1);

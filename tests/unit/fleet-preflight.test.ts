@@ -144,6 +144,18 @@ Host key verification failed.\r
       "No ED25519 host key is known for vm-1\r\nHost key verification failed.",
       "other key",
     ],
+    [
+      "another key of the jump host",
+      255,
+      "Host key for bastion.jump has changed and you have requested strict checking.\r\nHost key verification failed.",
+      "other key of jump host",
+    ],
+    [
+      "a jump host that was never seen",
+      255,
+      "No ED25519 host key is known for bastion.jump and you have requested strict checking.\r\nHost key verification failed.",
+      "other key of jump host",
+    ],
     ["a stranger", 255, "deploy@192.0.2.1: Permission denied (publickey).\r\n", "refused"],
     [
       "a broken key file",
@@ -372,6 +384,19 @@ describe("hosts before anything is changed", () => {
     const seen = ["ready", "down", "ready"];
     const other: Answer = { failure: "other key", said: "" };
     assert.equal(problemsOf({ "vm-1": manager(1, seen), "vm-2": other, "vm-3": manager(3, seen) }).length, 1);
+  });
+
+  it("says once that a jump host has another key, with the line of its own", () => {
+    const jump = { name: "bastion", address: "198.18.0.9", port: 2222, user: "jump", hostKey: sampleHostKey };
+    const hosts = three.hosts.map((host) => ({ ...host, jump }));
+    const answer: Answer = { failure: "other key of jump host", said: "", offered: "SHA256:other" };
+    const told = judge({ ...three, hosts }, new Map(hosts.map(({ name }) => [name, answer]))).problems;
+    assert.equal(told.length, 1);
+    assert.equal(told[0]?.path, "berth:jumpHosts.bastion.hostKey");
+    assert.match(told[0].message, /^shows another host key .* `npm run berth -- host-key 198\.18\.0\.9:2222`/);
+    const behind: Answer = { ...answer, failure: "other key" };
+    const [first] = judge({ ...three, hosts: [hosts[0]!] }, new Map([["vm-1", behind]])).problems;
+    assert.match(first!.message, /host-key \S+ --stack \S+ --jump bastion`/);
   });
 
   it("waits for managers that have yet to agree, and for a swarm that has yet to notice", () => {

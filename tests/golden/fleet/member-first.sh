@@ -62,6 +62,7 @@ join() {
   case "$status ${facts%% *}" in
     '0 active') check_membership ;;
     '0 inactive') enter ;;
+    '0 locked') refuse 'is locked since its restart; run "npm run berth -- unlock production", then pulumi up again' ;;
     '0 '*) refuse "its part of the swarm does not work, got state ${facts%% *}; see journalctl -u docker on it" ;;
     '255 '*) find_lost ;;
     *) refuse 'its Docker does not answer; see journalctl -u docker on it' ;;
