@@ -50,16 +50,17 @@ export async function hostsOf(file: StackFile): Promise<Host[]> {
 
 /** What the stack file says of its machines and their surroundings, as far as a check of them needs it. */
 export async function surroundingsOf(file: StackFile) {
-  const [{ stackSchema }, { check, toProblems }] = await Promise.all([
+  const [{ stackSchema }, { check, toProblems }, { rangesApiOf }] = await Promise.all([
     import("../components/config/stack.ts"),
     import("../components/config/findings.ts"),
+    import("../components/fleet/host.render.ts"),
   ]);
-  const { registry, firewall, certificates } = file.values;
-  const asked = stackSchema.pick({ registry: true, firewall: true, certificates: true });
-  const { whole, findings } = check(asked, { registry, firewall, certificates });
+  const { registry, firewall, certificates, cloudflare, acme } = file.values;
+  const asked = stackSchema.pick({ registry: true, firewall: true, certificates: true, cloudflare: true, acme: true });
+  const { whole, findings } = check(asked, { registry, firewall, certificates, cloudflare, acme });
   if (whole) {
     const dnsChallenges = Object.values(whole.certificates).some(({ challenge }) => challenge === "dns-01");
-    return { registry: whole.registry, firewall: whole.firewall, dnsChallenges };
+    return { registry: whole.registry, firewall: whole.firewall, rangesApi: rangesApiOf(whole), dnsChallenges };
   }
   const problems = toProblems("berth:", findings).map(({ path, message }) => `${path}: ${message}`);
   throw new OperatorError([`${file.path}: what the hosts are set up with cannot be read:`, ...problems].join("\n  - "));

@@ -144,7 +144,10 @@ export class Edge extends pulumi.ComponentResource {
     const peers = others
       .flatMap(({ privateAddress }) => (privateAddress === undefined ? [] : [privateAddress]))
       .toSorted();
-    const files = { ...renderNginx({ drain }), [`sites/${system.name}.conf`]: renderSites(sitesOf(config, peers)) };
+    const files = {
+      ...renderNginx({ drain, proxyRanges: cloudflareRanges }),
+      [`sites/${system.name}.conf`]: renderSites(sitesOf(config, peers)),
+    };
     return new command.remote.Command(
       name,
       {
@@ -200,7 +203,8 @@ function sitesOf(config: Config, peers: readonly string[]): SitesInput {
     certificates: config.certificates,
     upstreams: upstreams(name, services),
     peers,
-    trustedProxies: proxied ? cloudflareRanges : [],
+    tls: edge.tls,
+    proxied,
     operators,
   };
 }

@@ -8,6 +8,7 @@
 #                                            a certificate from an ACME directory, kept fresh by certbot; the files are
 #                                            directory.pem, its CA, and for dns-01 cloudflare.ini and cloudflare-api
 #   edge renewed SYSTEM                      certbot's hook: serve the renewed certificates
+#   edge ranges                              believe the networks of Cloudflare that this host last heard of
 #   edge upkeep                              in the place of certbot's own service: renew what is due, record the outcome
 #   edge renew SYSTEM CERTIFICATE            another certificate now
 #   edge revoke SYSTEM CERTIFICATE REASON    the same, and revoke the one before
@@ -38,6 +39,8 @@ root=$(dirname "$(dirname "$self")")
 inside=/var/lib/berth/edge
 name=berth-edge http=80 https=443
 secrets=/etc/letsencrypt/berth metrics=$(dirname "$root")/metrics
+# The networks of Cloudflare, one a line, once this host has heard of others than berth came with.
+ranges=$(dirname "$root")/ranges/cloudflare
 # Longest wait for an authority; how long a record takes to reach the zone's name servers, both in seconds.
 patience=300 propagation=10
 # A test on a machine that others use has names and ports of its own.
@@ -96,10 +99,17 @@ nginx_container() {
     --log-driver json-file --log-opt max-size=10m --log-opt max-file=3 "$@"
 }
 
+# link_parts DIRECTORY VERSION: those that are the same for all generations
+link_parts() {
+  for part in nginx.conf generation.conf ranges.conf dhparam.pem sites certificates; do
+    ln -sfn "../../$2/$part" "$1/$part"
+  done
+}
+
 # link DIRECTORY VERSION PHASE PORT: a configuration directory of parts
 link() {
   mkdir -p "$1"
-  for part in nginx.conf generation.conf sites certificates; do ln -sfn "../../$2/$part" "$1/$part"; done
+  link_parts "$1" "$2"
   point "$1/listen" "../../$2/listen/$3"
   write "$1/port.conf" "listen 127.0.0.1:$4;"
 }
@@ -118,6 +128,8 @@ wanted() { [ "$(inspect "$name-$1" '{{.Config.Image}}')" = "$(cat "$root/image")
 
 # enter N PHASE: nginx takes over its configuration gracefully, without closing a port
 enter() {
+  # Of what an earlier program linked, something may be missing.
+  link_parts "$root/generations/$1" live
   point "$root/generations/$1/listen" "../../live/listen/$2"
   ! answers "$1" || return 0
   # By `docker kill`, the signal would end the container's restart policy.
@@ -472,6 +484,18 @@ runtime() {
 # unpack DIRECTORY <files: each after a line with its path
 unpack() { (cd "$1" && awk '/^==> .* <==$/ { file = $2; next } { print >file }'); }
 
+# Whose word about visitors the candidate takes: the networks that came with it, until the host has heard of others.
+believe() {
+  [ ! -s "$ranges" ] || sed 's/.*/set_real_ip_from &;/' "$ranges" >"$candidate/ranges.conf"
+}
+
+ranges() {
+  [ -e "$root/live" ] || return 0
+  begin
+  believe
+  commit
+}
+
 site() {
   system=$1
   shift
@@ -480,6 +504,7 @@ site() {
   rm -rf "$candidate/listen" "$candidate/nginx.conf"
   mkdir -p "$candidate/listen/warm" "$candidate/listen/open"
   unpack "$candidate"
+  believe
   only "$system" "$@"
   for wanted in "$@"; do
     unshelve "$system-${wanted%%=*}"
@@ -670,7 +695,7 @@ watch() {
 verb=$1
 shift
 case $verb in
-  runtime | site | remove | leave | settle | check)
+  runtime | site | ranges | remove | leave | settle | check)
     lock
     "$verb" "$@" ;;
   certificate | renewed | upkeep | renew | revoke | watch) "$verb" "$@" ;;

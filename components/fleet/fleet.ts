@@ -9,6 +9,7 @@ import { commandLine } from "../shared/shell.ts";
 import { connection } from "./connection.ts";
 import { renderFarewell } from "./farewell.render.ts";
 import { Host, hostScript } from "./host.ts";
+import { rangesApiOf } from "./host.render.ts";
 import { hostLabel } from "./label.ts";
 import { renderMember } from "./member.render.ts";
 import { looks, place, renderScript } from "./script.ts";
@@ -18,7 +19,16 @@ import { renderJoinTokens } from "./tokens.render.ts";
 export interface FleetArgs {
   readonly config: Pick<
     Config,
-    "stack" | "hosts" | "volumes" | "joinTokens" | "firewall" | "registry" | "sshKey" | "certificates"
+    | "stack"
+    | "hosts"
+    | "volumes"
+    | "joinTokens"
+    | "firewall"
+    | "registry"
+    | "sshKey"
+    | "certificates"
+    | "cloudflare"
+    | "acme"
   >;
   /** Networks of the proxy in front of the edge, let in alone with `firewall.web: cloudflare`. */
   readonly proxyRanges: readonly string[];
@@ -162,9 +172,10 @@ export class Fleet extends pulumi.ComponentResource {
 
   #prepare(host: HostConfig, proxyRanges: readonly string[]): pulumi.Resource {
     const { stack, hosts, registry, firewall, certificates } = this.#config;
+    const rangesApi = rangesApiOf(this.#config);
     const dnsChallenges = certificates.some(({ challenge }) => challenge === "dns-01");
     const connection = this.connection(host);
-    const args = { stack, host, hosts, connection, registry, firewall, proxyRanges, dnsChallenges };
+    const args = { stack, host, hosts, connection, registry, firewall, proxyRanges, rangesApi, dnsChallenges };
     return new Host(`${this.#name}-${host.name}`, args, { parent: this }).ready;
   }
 

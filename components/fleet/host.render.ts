@@ -1,6 +1,6 @@
 import type { Firewall } from "../config/firewall.ts";
 import { managersOf, type Host as HostConfig } from "../config/host.ts";
-import type { Registry } from "../config/stack.ts";
+import type { Acme, Cloudflare, Registry } from "../config/stack.ts";
 import { access } from "./access.render.ts";
 import { renderEngine } from "./engine.render.ts";
 import { firewall } from "./firewall.render.ts";
@@ -16,8 +16,10 @@ export interface HostConcernsArgs {
   readonly firewall: Firewall;
   /** Some certificate is got by a record in the Cloudflare zone. */
   readonly dnsChallenges: boolean;
-  /** Networks of the proxy in front of the edge. */
+  /** Networks of the proxy in front of the edge, as far as berth knows. */
   readonly proxyRanges: readonly string[];
+  /** Cloudflare's API, which knows them better; `undefined` where visitors do not come through Cloudflare. */
+  readonly rangesApi: string | undefined;
 }
 
 /** What a host is made of, in the order in which it is applied. */
@@ -38,8 +40,24 @@ export function hostConcerns(args: HostConcernsArgs): HostConcerns {
   };
 }
 
-function systemArgs({ host, hosts, firewall }: HostConcernsArgs): SystemArgs {
-  return { host, updateMinutes: updateMinutes(host, hosts), trusted: trusted(hosts, firewall) };
+/** Where a stack's hosts ask for the networks of Cloudflare, if visitors come through it. */
+export function rangesApiOf({
+  cloudflare,
+  acme,
+}: {
+  readonly cloudflare: Pick<Cloudflare, "proxied"> | "none";
+  readonly acme: Pick<Acme, "cloudflareApi">;
+}): string | undefined {
+  return cloudflare !== "none" && cloudflare.proxied ? acme.cloudflareApi : undefined;
+}
+
+function systemArgs({ host, hosts, firewall, proxyRanges, rangesApi }: HostConcernsArgs): SystemArgs {
+  return {
+    host,
+    updateMinutes: updateMinutes(host, hosts),
+    trusted: trusted(hosts, firewall),
+    proxy: { api: host.labels["edge"] === "true" ? rangesApi : undefined, proxyRanges },
+  };
 }
 
 /** Ends what a check printed; without it the connection was cut, and what is missing is not known to be right. */

@@ -1,4 +1,5 @@
 import type { Host } from "../config/host.ts";
+import { renderRanges, type RangesArgs } from "./ranges.render.ts";
 import { isContainer, looks, place, renderScript } from "./script.ts";
 
 /** Packages that these concerns need, and the firewall. */
@@ -10,6 +11,8 @@ export interface SystemArgs {
   readonly updateMinutes: number;
   /** Addresses that are never banned: those of the fleet, and the networks that SSH is limited to. */
   readonly trusted: readonly string[];
+  /** The proxy in front of the edge. */
+  readonly proxy: Omit<RangesArgs, "host">;
 }
 
 /** What makes a machine fit for production, one concern after another, in one dial. */
@@ -29,6 +32,7 @@ export function systemScripts(args: SystemArgs): Readonly<Record<string, string>
     upgrades: renderUpgrades(args),
     fail2ban: renderFail2ban(args),
     audit: renderAudit(args),
+    ranges: renderRanges({ host: args.host, ...args.proxy }),
   };
 }
 

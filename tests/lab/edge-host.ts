@@ -48,6 +48,8 @@ export class TestEdge {
   image = "";
   application = "";
   root = "";
+  /** Networks of the proxy that the edge is told of. */
+  proxyRanges: readonly string[] = [];
   httpPort = 0;
   httpsPort = 0;
   #networkId = "";
@@ -68,7 +70,7 @@ export class TestEdge {
     await mkdir(join(this.root, "bin"));
     await copyFile(join(repository, "components/edge/host.sh"), join(this.root, "bin/edge"));
     await chmod(join(this.root, "bin/edge"), 0o755);
-    const settings = `name=${this.name} http=127.0.0.1:${this.httpPort} https=127.0.0.1:${this.httpsPort} secrets=${this.root}/secrets metrics=${this.root}/metrics\n`;
+    const settings = `name=${this.name} http=127.0.0.1:${this.httpPort} https=127.0.0.1:${this.httpsPort} secrets=${this.root}/secrets metrics=${this.root}/metrics ranges=${this.root}/ranges\n`;
     await writeFile(join(this.root, "settings"), settings);
     this.#networkId = (await this.docker.createNetwork({ Name: this.network, Labels: { "berth.test": this.name } })).id;
   }
@@ -113,12 +115,18 @@ export class TestEdge {
   site(input: SitesInput, drain: Duration, change = (text: string) => text): Promise<Outcome> {
     const text = change(renderSites(input));
     const names = input.sites.map((site) => site.host);
-    return this.put(input.system, names, { ...renderNginx({ drain }), [`sites/${input.system}.conf`]: text });
+    return this.put(input.system, names, {
+      ...renderNginx({ drain, proxyRanges: this.proxyRanges }),
+      [`sites/${input.system}.conf`]: text,
+    });
   }
 
   /** Serves sites with the certificates that their input names. */
   serve(input: SitesInput, drain: Duration): Promise<Outcome> {
-    const files = { ...renderNginx({ drain }), [`sites/${input.system}.conf`]: renderSites(input) };
+    const files = {
+      ...renderNginx({ drain, proxyRanges: this.proxyRanges }),
+      [`sites/${input.system}.conf`]: renderSites(input),
+    };
     const certificates = input.certificates.map(({ name, names }) => `${name}=${names.join(",")}`);
     return this.edge(["site", input.system, ...certificates], renderFiles(files));
   }

@@ -19,6 +19,7 @@ describe("a single host, prepared by the scripts alone", function () {
       firewall: { ssh: ["0.0.0.0/0", "::/0"], web: "any" },
       dnsChallenges: false,
       proxyRanges: [],
+      rangesApi: undefined,
     };
   });
   after(async () => {

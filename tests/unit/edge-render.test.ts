@@ -15,7 +15,10 @@ import { golden } from "../support/golden.ts";
 
 describe("nginx's configuration", () => {
   it("holds what all systems on a host share", () => {
-    golden("edge/nginx.files", renderFiles(renderNginx({ drain: "1 hour" })));
+    golden(
+      "edge/nginx.files",
+      renderFiles(renderNginx({ drain: "1 hour", proxyRanges: ["192.0.2.0/24", "2001:db8::/32"] })),
+    );
   });
 
   for (const [name, input] of Object.entries(siteCases)) {

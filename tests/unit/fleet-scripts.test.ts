@@ -45,7 +45,8 @@ const firewall = {
   hosts: [{ ...root, privateAddress: "10.0.0.1" }, deploy],
   proxyRanges: ["173.245.48.0/20", "2400:cb00::/32"],
 };
-const system = { host: root, updateMinutes: 90, trusted: ["10.0.0.1", "198.18.0.0/24"] };
+const proxy = { api: "https://api.cloudflare.com/client/v4", proxyRanges: firewall.proxyRanges };
+const system = { host: root, updateMinutes: 90, trusted: ["10.0.0.1", "198.18.0.0/24"], proxy };
 
 const renderAccess = (args: Parameters<typeof access>[0]): string => renderGuarded(access(args));
 const renderFirewall = (args: FirewallArgs): string => renderGuarded(firewallOf(args));
@@ -127,7 +128,7 @@ describe("scripts that prepare a host", () => {
       encoding: "utf8",
     });
     assert.notEqual(status, 0, "one that failed is not forgotten");
-    assert.match(stdout, /60-berth\.rules/, "the last one ran");
+    assert.match(stdout, /berth-ranges\.timer/, "the last one ran");
   });
 
   it("opens the web on edge hosts alone, for published ports too, and the swarm to the fleet alone", () => {
