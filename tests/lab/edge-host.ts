@@ -29,8 +29,14 @@ const mirror = `require("node:http").createServer((request, response) => {
   request.resume().on("end", () => {
     response.writeHead(Number(query.get("status") ?? 200), { "Content-Type": "application/json" });
     const { url, headers } = request;
-    response.end(JSON.stringify({ service: process.argv[1], url, headers, padding }));
+    const connection = request.socket.remotePort;
+    response.end(JSON.stringify({ service: process.argv[1], url, headers, padding, connection }));
   });
+}).listen(8000)`;
+
+/** Takes every request and breaks off before an answer. */
+const breaker = `require("node:http").createServer((request) => {
+  request.resume().on("end", () => request.socket.destroy());
 }).listen(8000)`;
 
 export interface Outcome {
@@ -143,6 +149,11 @@ export class TestEdge {
   /** An application that answers with what it was sent, and as its query tells it. */
   mirror(service: string): Promise<void> {
     return this.#serve(service, ["node", "-e", mirror, service]);
+  }
+
+  /** An application that breaks off whatever it is asked. */
+  breaker(service: string): Promise<void> {
+    return this.#serve(service, ["node", "-e", breaker]);
   }
 
   async #serve(service: string, command: string[] | undefined): Promise<void> {

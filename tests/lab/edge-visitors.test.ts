@@ -41,12 +41,14 @@ describe("the address of a visitor", function () {
           routes: [
             { path: "/", service: "api" },
             { path: "/once", service: "api", limit: "one" },
+            { path: "/admin", service: "api", access: "operators" },
           ],
         },
       ],
       { one: { rate: "1 r/m", burst: 0 } },
     ),
     proxied,
+    operators: ["203.0.113.0/24"],
   });
 
   async function see(address: string): Promise<{ headers: Record<string, string>; client: string; country: string }> {
@@ -57,6 +59,8 @@ describe("the address of a visitor", function () {
     return { headers, ...(JSON.parse(line) as { client: string; country: string }) };
   }
   const once = async (address: string) => (await visit(edge, host, "/once", { headers: said(address) })).status;
+
+  const admitted = async (address: string) => (await visit(edge, host, "/admin", { headers: said(address) })).status;
 
   async function ignored(): Promise<void> {
     const { headers, client, country } = await see("203.0.113.9");
@@ -73,6 +77,7 @@ describe("the address of a visitor", function () {
     assert.deepEqual([headers["cf-connecting-ip"], headers["x-forwarded-host"]], [client, host]);
     assert.equal(await once("203.0.113.1"), 200);
     assert.equal(await once("203.0.113.2"), 429, "another address is no other visitor");
+    assert.equal(await admitted("203.0.113.1"), 403, "nobody becomes an operator by a header");
   });
 
   it("is what Cloudflare says, from the networks that the host has heard of, without a deploy", async () => {
@@ -86,6 +91,7 @@ describe("the address of a visitor", function () {
     assert.equal(await once("203.0.113.3"), 200);
     assert.equal(await once("203.0.113.4"), 200, "each visitor has a rate of their own");
     assert.equal(await once("203.0.113.4"), 429);
+    assert.deepEqual([await admitted("203.0.113.1"), await admitted("198.51.100.1")], [200, 403]);
     assert.notEqual((await edge.links())[0], before);
   });
 
