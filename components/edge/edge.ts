@@ -114,11 +114,12 @@ export class Edge extends pulumi.ComponentResource {
     const { networks, config } = this.#args;
     const tier = config.system.edge.network;
     const network = { network: networks.name(tier), networkId: networks.id(tier) };
+    const { http3 } = config.firewall;
     return new command.remote.Command(
       name,
       {
         connection: this.#args.fleet.connection(host),
-        create: pulumi.output(network).apply((known) => runtimeCommand(host, { image, ...known })),
+        create: pulumi.output(network).apply((known) => runtimeCommand(host, { image, ...known, http3 })),
         stdin: hostProgram(),
         addPreviousOutputInEnv: false,
       },
@@ -204,6 +205,7 @@ function sitesOf(config: Config, peers: readonly string[]): SitesInput {
     upstreams: upstreams(name, services),
     peers,
     tls: edge.tls,
+    http3: config.firewall.http3,
     proxied,
     operators,
   };

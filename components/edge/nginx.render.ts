@@ -55,6 +55,8 @@ function listeners(phase: "warm" | "open", at: { http: string; https: string }, 
     file("http-default", `listen ${at.http} default_server${options};`),
     file("https", `listen ${at.https} ssl;`),
     file("https-default", `listen ${at.https} ssl default_server${options};`),
+    // Which of them is there, the host's script knows: nginx takes the options of this socket once, too.
+    file("quic", phase === "open" ? "listen 443 quic;" : "# HTTP/3 has no sockets but those of its port."),
     file("status", status),
     file("phase", `set $phase ${phase};`),
   ]);

@@ -18,6 +18,8 @@ export interface SitesInput {
   /** Addresses of the other hosts with an edge: the authority asks whichever of them it likes. */
   readonly peers: readonly string[];
   readonly tls: Edge["tls"];
+  /** Visitors are told that they may come by HTTP/3. */
+  readonly http3: boolean;
   /** Visitors come through Cloudflare, whose networks are believed about their addresses. */
   readonly proxied: boolean;
   /** Networks whose visitors are answered on routes for operators. */
@@ -27,6 +29,9 @@ export interface SitesInput {
 export interface Upstream extends Pick<WebService, "port" | "balance"> {
   readonly name: string;
 }
+
+/** Where a site is found by HTTP/3, and for how long browsers remember it. */
+const altSvc = 'h3=":443"; ma=86400';
 
 /** WebSockets say nothing for long. */
 const websocketTimeout: Duration = "1 hour";
@@ -150,6 +155,7 @@ function server(site: Site, index: number, input: SitesInput): string[] {
   const cached = site.routes.some((route) => route.cache !== "application");
   return block("server", [
     "include listen/https.conf;",
+    ...(input.http3 ? ["include listen/quic.conf;"] : []),
     `server_name ${site.host};`,
     `ssl_certificate ${certificate(site, input)}/fullchain.pem;`,
     `ssl_certificate_key ${certificate(site, input)}/privkey.pem;`,
@@ -163,7 +169,11 @@ function server(site: Site, index: number, input: SitesInput): string[] {
         ]
       : []),
     "",
-    ...responseHeaders({ ...securityHeaders(site.security), ...site.headers }),
+    ...responseHeaders({
+      ...securityHeaders(site.security),
+      ...(input.http3 && { "Alt-Svc": altSvc }),
+      ...site.headers,
+    }),
     ...(cached ? ["add_header Cache-Control $cache_control always;", "proxy_hide_header Cache-Control;"] : []),
     ...(site.cors ? corsDirectives(corsName(input, index)) : []),
     ...proxyHeaders(false),

@@ -191,6 +191,7 @@ function renderRules(args: FirewallArgs): string {
       `${from} meta l4proto esp accept`,
     ]),
     ...(edge ? ["    tcp dport { 80, 443 } jump web"] : []),
+    ...(edge && firewall.http3 ? ["    udp dport 443 jump web"] : []),
     "  }",
     "",
     "  # What comes from outside to a container, before Docker's own rules.",
@@ -200,6 +201,7 @@ function renderRules(args: FirewallArgs): string {
     '    iifname "docker*" accept',
     '    iifname "br-*" accept',
     ...(edge ? ["    meta l4proto tcp ct status dnat ct original proto-dst { 80, 443 } jump web"] : []),
+    ...(edge && firewall.http3 ? ["    meta l4proto udp ct status dnat ct original proto-dst 443 jump web"] : []),
     "    drop",
     "  }",
     ...(edge

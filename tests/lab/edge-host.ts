@@ -56,6 +56,8 @@ export class TestEdge {
   root = "";
   /** Networks of the proxy that the edge is told of. */
   proxyRanges: readonly string[] = [];
+  /** HTTP/3 is wanted. */
+  http3 = false;
   httpPort = 0;
   httpsPort = 0;
   #networkId = "";
@@ -110,7 +112,7 @@ export class TestEdge {
   }
 
   runtimeArguments(image: string): string[] {
-    return ["runtime", image, this.network, this.#networkId];
+    return ["runtime", image, this.network, this.#networkId, ...(this.http3 ? ["http3"] : [])];
   }
 
   runtime(image = this.image): Promise<Outcome> {

@@ -16,7 +16,7 @@ describe("a single host, prepared by the scripts alone", function () {
       host: machine.host,
       hosts: [machine.host],
       registry: { address: "registry.test:5000" },
-      firewall: { ssh: ["0.0.0.0/0", "::/0"], web: "any" },
+      firewall: { ssh: ["0.0.0.0/0", "::/0"], web: "any", http3: false },
       dnsChallenges: false,
       proxyRanges: [],
       rangesApi: undefined,

@@ -23,6 +23,7 @@ export function sites(
     ),
     peers: [],
     tls: tls.parse({}),
+    http3: false,
     proxied: false,
     operators: [],
   };
@@ -222,6 +223,7 @@ export const siteCases: Readonly<Record<string, SitesInput>> = {
     },
     { host: "plain.shop.test", routes: [{ path: "/", service: "api" }] },
   ]),
+  "http-3": { ...sites("shop", api, [{ host, routes: [{ path: "/", service: "api" }] }]), http3: true },
   "versions-and-suites": {
     ...sites("shop", api, [{ host, routes: [{ path: "/", service: "api" }] }]),
     tls: tls.parse({

@@ -1,6 +1,8 @@
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { text } from "node:stream/consumers";
 import { promisify } from "node:util";
 import Docker from "dockerode";
 import { ensureImages } from "../../lab/build.ts";
@@ -17,6 +19,7 @@ import { exists } from "../../lab/state.ts";
 const run = promisify(execFile);
 const repository = join(import.meta.dirname, "../..");
 const gixyVersion = "0.2.59";
+const aioquicVersion = "1.7.2";
 const observatoryVersion = "1.4.8";
 const { cache } = labNamed("scanners", repository, { http: 0, https: 0 });
 
@@ -35,6 +38,45 @@ async function brought(name: string, bring: (place: string) => Promise<void>): P
   return place;
 }
 
+/** A Python with these packages, as `PYTHONPATH`. */
+async function pythonPackages(name: string, version: string): Promise<string> {
+  return brought(`${name}-${version}`, async (place) => {
+    await ensurePip(() => undefined);
+    await run("python3", ["-m", "pip", "install", "--quiet", "--target", place, `${name}==${version}`]);
+  });
+}
+
+/** One request of `http3-client.py`. */
+export interface Http3Answer {
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  /** Why there was no answer. */
+  readonly failed?: string;
+}
+
+/** Asks over HTTP/3 while something happens, at least once, on one connection as long as that lasts. */
+export async function overHttp3(
+  edge: { readonly httpsPort: number },
+  host: string,
+  happening?: () => Promise<void>,
+): Promise<Http3Answer[]> {
+  const PYTHONPATH = await pythonPackages("aioquic", aioquicVersion);
+  const count = happening ? "0" : "1";
+  const args = [join(import.meta.dirname, "http3-client.py"), "127.0.0.1", String(edge.httpsPort), host, "/", count];
+  const child = spawn("python3", args, { env: { ...process.env, PYTHONPATH } });
+  const errors = text(child.stderr);
+  const output = text(child.stdout);
+  try {
+    if (happening) await Promise.all([once(child.stdout, "data"), happening()]);
+  } finally {
+    child.stdin.end();
+  }
+  const lines = (await output).trim().split("\n").filter(Boolean);
+  if (lines.length === 0) throw new Error(await errors);
+  return lines.map((line) => JSON.parse(line) as Http3Answer);
+}
+
 export interface GixyFinding {
   readonly plugin: string;
   readonly severity: string;
@@ -44,10 +86,7 @@ export interface GixyFinding {
 
 /** What gixy has to say about a configuration, and everything that nginx includes from it. */
 export async function gixy(configuration: string, nginxVersion: string): Promise<GixyFinding[]> {
-  const packages = await brought(`gixy-ng-${gixyVersion}`, async (place) => {
-    await ensurePip(() => undefined);
-    await run("python3", ["-m", "pip", "install", "--quiet", "--target", place, `gixy-ng==${gixyVersion}`]);
-  });
+  const packages = await pythonPackages("gixy-ng", gixyVersion);
   const args = ["-m", "gixy", "--format", "json", "--nginx-version", nginxVersion, configuration];
   const env = { ...process.env, PYTHONPATH: packages };
   // Ends with 1 when it has found something; what it found says more.

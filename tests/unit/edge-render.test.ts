@@ -52,7 +52,7 @@ describe("nginx's configuration", () => {
 });
 
 describe("the commands of an edge host", () => {
-  const runtime = { image: "registry.test/edge:1@sha256:00", network: "shop-edge", networkId: "abc" };
+  const runtime = { image: "registry.test/edge:1@sha256:00", network: "shop-edge", networkId: "abc", http3: false };
 
   it("install the program by a rename before they run it", () => {
     assert.equal(
@@ -61,6 +61,11 @@ describe("the commands of an edge host", () => {
         "mv edge.$$ edge; exec '\\''/var/lib/berth/edge/bin/edge'\\'' '\\''runtime'\\'' " +
         "'\\''registry.test/edge:1@sha256:00'\\'' '\\''shop-edge'\\'' '\\''abc'\\'''",
     );
+  });
+
+  it("tell the host when HTTP/3 is wanted", () => {
+    assert.match(runtimeCommand({ user: "root" }, { ...runtime, http3: true }), /'abc'\\'' '\\''http3'\\''/);
+    assert.doesNotMatch(runtimeCommand({ user: "root" }, runtime), /http3/);
   });
 
   it("become root where the SSH user is not", () => {
@@ -72,6 +77,8 @@ describe("the commands of an edge host", () => {
   it("know every verb that is used", () => {
     const verbs = [
       "runtime",
+      "reopen",
+      "ranges",
       "site",
       "certificate",
       "renewed",

@@ -171,7 +171,7 @@ describe("the networks of Cloudflare on a host", () => {
 
   it("are in the firewall's file in the words that the refresh looks for", () => {
     const host = { name: "a", address: "203.0.113.7", labels: { edge: "true" } } as never;
-    const web = { ssh: ["0.0.0.0/0"], web: "cloudflare" as const };
+    const web = { ssh: ["0.0.0.0/0"], web: "cloudflare" as const, http3: false };
     const { body } = firewall({ stack: "s", host, hosts: [host], firewall: web, proxyRanges: cloudflareRanges });
     assert.match(body, /set proxies4 \{[^}]*elements = \{ \$\(proxies \.\) \}/);
     assert.match(body, /set proxies6 \{[^}]*elements = \{ \$\(proxies :\) \}/);
