@@ -7,7 +7,7 @@ import { connect, type ConnectionOptions } from "node:tls";
 import { promisify } from "node:util";
 import { tls } from "../../components/config/tls.ts";
 import { sites } from "../support/edge-sites.ts";
-import { TestEdge, visit, visitPlain } from "./edge-host.ts";
+import { TestEdge, visit } from "./edge-host.ts";
 
 const run = promisify(execFile);
 const host = "shop.test";
@@ -91,18 +91,6 @@ describe("what the edge speaks", function () {
     } finally {
       session.destroy();
     }
-  });
-
-  it("is nothing to those that ask for a name that it has not, nor a certificate", async () => {
-    assert.match(await agree("unknown.test"), /unrecognized name/);
-    const misled = visit(edge, host, "/", { headers: { host: "unknown.test" } });
-    await assert.rejects(misled, /socket hang up|ECONNRESET/, "with another name inside than outside");
-    await assert.rejects(visitPlain(edge, "unknown.test", "/"), /socket hang up|ECONNRESET/);
-  });
-
-  it("leads from HTTP to HTTPS, to the same host and address", async () => {
-    const { status, headers } = await visitPlain(edge, host, "/a%2Fb?c=d");
-    assert.deepEqual([status, headers.location], [301, `https://${host}/a%2Fb?c=d`]);
   });
 
   it("keeps connections to the applications", async () => {
