@@ -74,8 +74,8 @@ function main(drain: Duration): string[] {
     "# How long connections outlive a reload or the end of a generation.",
     `worker_shutdown_timeout ${time(drain)};`,
     "",
-    "# A request that is passed on has two.",
-    `worker_rlimit_nofile ${2 * connectionsOfWorker};`,
+    "# A request that is passed on has two, and one that waits on a slow disk a file besides.",
+    `worker_rlimit_nofile ${4 * connectionsOfWorker};`,
     ...block("events", [`worker_connections ${connectionsOfWorker};`]),
     "",
     ...block("http", [
