@@ -114,11 +114,12 @@ export class Edge extends pulumi.ComponentResource {
     const { networks, config } = this.#args;
     const tier = config.system.edge.network;
     const network = { network: networks.name(tier), networkId: networks.id(tier) };
+    const { http3 } = config.firewall;
     return new command.remote.Command(
       name,
       {
         connection: this.#args.fleet.connection(host),
-        create: pulumi.output(network).apply((known) => runtimeCommand(host, { image, ...known })),
+        create: pulumi.output(network).apply((known) => runtimeCommand(host, { image, ...known, http3 })),
         stdin: hostProgram(),
         addPreviousOutputInEnv: false,
       },
@@ -144,7 +145,10 @@ export class Edge extends pulumi.ComponentResource {
     const peers = others
       .flatMap(({ privateAddress }) => (privateAddress === undefined ? [] : [privateAddress]))
       .toSorted();
-    const files = { ...renderNginx({ drain }), [`sites/${system.name}.conf`]: renderSites(sitesOf(config, peers)) };
+    const files = {
+      ...renderNginx({ drain, proxyRanges: cloudflareRanges }),
+      [`sites/${system.name}.conf`]: renderSites(sitesOf(config, peers)),
+    };
     return new command.remote.Command(
       name,
       {
@@ -200,7 +204,9 @@ function sitesOf(config: Config, peers: readonly string[]): SitesInput {
     certificates: config.certificates,
     upstreams: upstreams(name, services),
     peers,
-    trustedProxies: proxied ? cloudflareRanges : [],
+    tls: edge.tls,
+    http3: config.firewall.http3,
+    proxied,
     operators,
   };
 }

@@ -119,7 +119,7 @@ describe("a host that only a jump host reaches", function () {
   });
 
   it("may let in the jump host alone, which is where berth comes from", async () => {
-    const only: Firewall = { ssh: [`${bastion.address}/32`], web: "any" };
+    const only: Firewall = { ssh: [`${bastion.address}/32`], web: "any", http3: false };
     const { firewall } = hostConcerns(concernsOf(target, { firewall: only }));
     await target.must(target.here(renderGuarded(firewall), "apply"));
     const cut = hostConcerns(concernsOf(target, { firewall: { ...only, ssh: ["198.18.0.0/24"] } }));
