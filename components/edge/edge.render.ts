@@ -10,8 +10,10 @@ export const edgeProgram = `${edgeRoot}/bin/edge`;
 
 /** The program that an edge host runs for each of these commands, and for certbot: what they do stands at its top. */
 export function hostProgram(): string {
-  return readFileSync(new URL("host.sh", import.meta.url), "utf8");
+  return part("host.sh").replaceAll(/^# include (\S+)\n/gm, (_line, name: string) => part(name));
 }
+
+const part = (name: string): string => readFileSync(new URL(name, import.meta.url), "utf8");
 
 /** Installs the program, which comes by standard input, and starts what owns the ports and nginx. */
 export function runtimeCommand(

@@ -82,6 +82,7 @@ describe("the commands of an edge host", () => {
     const program = hostProgram();
     for (const verb of verbs) assert.match(program, new RegExp(`^${verb}\\(\\) \\{`, "m"));
     assert.match(program, /^#!\/bin\/sh\n/);
+    assert.doesNotMatch(program, /^# include /m, "its parts stand in it");
   });
 
   it("take the token for challenges by standard input alone", () => {
