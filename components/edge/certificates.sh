@@ -10,14 +10,16 @@ issue() { date -d "$(openssl x509 -noout -startdate -in "$1" | cut -d= -f2)" +%s
 # Nobody issued a placeholder but itself.
 placeholder() { [ "$(openssl x509 -noout -issuer -in "$1")" = 'issuer=CN = placeholder' ]; }
 
-# certificate_files SYSTEM CERTIFICATE [NAME,...]: the candidate gets the certificate that there is: certbot's, else
-# the one that is served, else a placeholder.
+# certificate_files SYSTEM CERTIFICATE [NAME,...]: the candidate gets the certificate that there is: of the Origin CA,
+# else certbot's, else the one that is served, else a placeholder.
 certificate_files() {
   files=$candidate/certificates/$1/$2
   mkdir -p "$files"
-  if [ -e "$(lineage "$1" "$2")/privkey.pem" ]; then
-    cat "$(lineage "$1" "$2")/fullchain.pem" >"$files/fullchain.pem"
-    (umask 077 && cat "$(lineage "$1" "$2")/privkey.pem" >"$files/privkey.pem")
+  from=$(lineage "$1" "$2")
+  ! by_origin "$1-$2" || from=$(origin "$1" "$2")/serving
+  if [ -e "$from/privkey.pem" ]; then
+    cat "$from/fullchain.pem" >"$files/fullchain.pem"
+    (umask 077 && cat "$from/privkey.pem" >"$files/privkey.pem")
   elif [ ! -e "$files/privkey.pem" ]; then
     alternatives=$(printf '%s' "$3" | sed 's/^/DNS:/; s/,/,DNS:/g')
     (umask 077 && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 825 -subj "/CN=placeholder" \
@@ -182,6 +184,7 @@ certificate() {
     ecdsa-p384) kind='--key-type ecdsa --elliptic-curve secp384r1' form='384 bit' ;;
     rsa-*) kind="--key-type rsa --rsa-key-size ${key#rsa-}" form="${key#rsa-} bit" ;;
   esac
+  take_up "$id"
   # certbot itself would keep a certificate of another authority, key or challenge until it expires.
   forced=
   conf=$(renewal "$system" "$certificate")
@@ -207,6 +210,7 @@ certificate() {
   fi
   adopt_authority
   [ "$challenge" = dns-01 ] || rm -f "$secrets/$id.ini"
+  rm -rf "$secrets/origin/$id"
   attempted "$id"
   due "$system" "$certificate"
   keep_fresh
@@ -255,8 +259,14 @@ upkeep() {
   return "$failed"
 }
 
+not_of_origin() {
+  ! by_origin "$1-$2" ||
+    fail "certificate $2 of $1 is of Cloudflare's Origin CA; raise berth:certificates.$2.generation by one and run \`pulumi up\`, which revokes the one before"
+}
+
 # renew SYSTEM CERTIFICATE: another one now, with another key
 renew() {
+  not_of_origin "$1" "$2"
   [ -e "$(renewal "$1" "$2")" ] || fail "no certificate $2 of $1 was issued here; \`pulumi up\` gets it"
   if ! run_certbot renew --non-interactive --no-random-sleep-on-renew --force-renewal --cert-name "$1-$2"; then
     printf '%s\n' "$said" >&2
@@ -273,6 +283,7 @@ renew() {
 
 # revoke SYSTEM CERTIFICATE REASON: after another one has taken its place, so that no visitor is shown a revoked one
 revoke() {
+  not_of_origin "$1" "$2"
   conf=$(renewal "$1" "$2")
   [ -e "$conf" ] || fail "no certificate $2 of $1 was issued here"
   old=$(readlink -f "$(lineage "$1" "$2")/cert.pem")
@@ -286,15 +297,22 @@ revoke() {
   say "revoked: the certificate $2 of $1 before this one"
 }
 
-# certbot renews no certificate that nothing serves, but it is kept: authorities issue few of the same names.
+# A certificate that nothing serves is renewed no more. That of an ACME directory is kept, for they issue few of the
+# same names; the key of one of the Origin CA is not, for `pulumi up` has it revoked.
 shelve() {
   rm -f "$secrets/$1.ini" "$root/acme/$1.pem" "$root/acme/$1.attempt"
+  rm -rf "$secrets/origin/$1"
+  set_aside "$1"
+}
+unshelve() { by_origin "$1" || take_up "$1"; }
+
+set_aside() {
   if [ -e "/etc/letsencrypt/renewal/$1.conf" ]; then
     mkdir -p /etc/letsencrypt/shelved
     mv -f "/etc/letsencrypt/renewal/$1.conf" /etc/letsencrypt/shelved/
   fi
 }
-unshelve() {
+take_up() {
   if [ -e "/etc/letsencrypt/shelved/$1.conf" ]; then
     mv -f "/etc/letsencrypt/shelved/$1.conf" /etc/letsencrypt/renewal/
   fi

@@ -7,6 +7,9 @@
 #   edge certificate SYSTEM CERTIFICATE KEY CHALLENGE DIRECTORY EMAIL NAME... <files
 #                                            a certificate from an ACME directory, kept fresh by certbot; the files are
 #                                            directory.pem, its CA, and for dns-01 cloudflare.ini and cloudflare-api
+#   edge request SYSTEM CERTIFICATE KEY GENERATION NAME...
+#                                            prints a request for a certificate of Cloudflare's Origin CA
+#   edge issued SYSTEM CERTIFICATE <certificate  serve what was signed for it
 #   edge renewed SYSTEM                      certbot's hook: serve the renewed certificates
 #   edge upkeep                              in the place of certbot's own service: renew what is due, record the outcome
 #   edge renew SYSTEM CERTIFICATE            another certificate now
@@ -27,7 +30,8 @@
 #   webroot/          answers to ACME challenges
 #   acme/             CAs of ACME directories; *.attempt: when each certificate was last tried for, and what came of it
 #
-# Beside it, for root alone: $secrets, tokens for challenges by DNS. For everybody: $metrics/certificates.prom.
+# Beside it, for root alone: $secrets, tokens for challenges by DNS and keys whose certificates the Origin CA signs.
+# For everybody: $metrics/certificates.prom.
 set -eu
 umask 022
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -252,6 +256,8 @@ commit() {
 
 # include certificates.sh
 
+# include origin.sh
+
 # --- verbs ------------------------------------------------------------------------------------------------------
 
 supervise() {
@@ -317,14 +323,21 @@ runtime() {
 # unpack DIRECTORY <files: each after a line with its path
 unpack() { (cd "$1" && awk '/^==> .* <==$/ { file = $2; next } { print >file }'); }
 
+asks() { grep -q '^ *ssl_verify_client ' "$1/sites/$system.conf"; }
+demands() { grep -q '^ *ssl_verify_client on;' "$1/sites/$system.conf"; }
+
 site() {
   system=$1
   shift
   begin
   # Files of berth's are replaced as a whole, so that what it no longer writes is gone.
-  rm -rf "$candidate/listen" "$candidate/nginx.conf"
+  rm -rf "$candidate/listen" "$candidate/nginx.conf" "$candidate/sites/$system.client-ca.pem"
   mkdir -p "$candidate/listen/warm" "$candidate/listen/open"
   unpack "$candidate"
+  # Nobody shows a certificate who was not asked for it; to demand one before it was seen locks all visitors out.
+  if demands "$candidate" && [ -e "$root/live/sites/$system.conf" ] && ! asks "$root/live"; then
+    fail "sites of $system demand a client certificate that they have not asked for yet; write stage: presented below berth:cloudflare.originPulls, run \`pulumi up\`, and write demanded once the access log has \"clientCertificate\":\"SUCCESS\""
+  fi
   only "$system" "$@"
   for wanted in "$@"; do
     unshelve "$system-${wanted%%=*}"
@@ -341,7 +354,7 @@ remove() {
   done
   [ -e "$root/live/sites/$1.conf" ] || return 0
   begin
-  rm -rf "$candidate/sites/$1.conf" "$candidate/certificates/$1"
+  rm -rf "$candidate/sites/$1.conf" "$candidate/sites/$1.client-ca.pem" "$candidate/certificates/$1"
   commit
   measure
 }
@@ -376,6 +389,6 @@ case $verb in
   runtime | site | remove | leave | settle | check)
     lock
     "$verb" "$@" ;;
-  certificate | renewed | upkeep | renew | revoke | watch) "$verb" "$@" ;;
+  certificate | request | issued | renewed | upkeep | renew | revoke | watch) "$verb" "$@" ;;
   *) fail "unknown verb: $verb" ;;
 esac

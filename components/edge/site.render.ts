@@ -19,7 +19,21 @@ export interface SitesInput {
   readonly trustedProxies: readonly string[];
   /** Networks whose visitors are answered on routes for operators. */
   readonly operators: readonly string[];
+  /** A client certificate that a proxy shows. */
+  readonly clientCertificates?: ClientCertificates;
 }
+
+export interface ClientCertificates {
+  /** Whether who shows none is answered 400, or only noted in the log. */
+  readonly demanded: boolean;
+  /** Hosts of the sites that ask for it. */
+  readonly sites: readonly string[];
+  /** CA that signed it, PEM. */
+  readonly ca: string;
+}
+
+/** Where the sites of a system find the CA of client certificates, seen from nginx's configuration directory. */
+export const clientCaPath = (system: string): string => `sites/${system}.client-ca.pem`;
 
 export interface Upstream extends Pick<WebService, "port" | "balance"> {
   readonly name: string;
@@ -154,6 +168,7 @@ function server(site: Site, index: number, input: SitesInput): string[] {
     `server_name ${site.host};`,
     `ssl_certificate ${certificate(site, input)}/fullchain.pem;`,
     `ssl_certificate_key ${certificate(site, input)}/privkey.pem;`,
+    ...clientCertificate(site, input),
     ...realAddress(input.trustedProxies),
     ...(input.trustedProxies.length > 0 ? [`set $country $${variable(input, "country")};`] : []),
     "",
@@ -166,6 +181,18 @@ function server(site: Site, index: number, input: SitesInput): string[] {
     // Else nginx would look for a file of its own.
     ...(everything ? [] : ["", ...block("location /", ["return 404;"])]),
   ]);
+}
+
+/**
+ * Who demands it, answers 400 to a request without one, on every path. Who only looks, takes what no CA of the file has
+ * signed, so that a wrong CA shows in the log before it shuts anybody out.
+ */
+function clientCertificate({ host }: Site, { system, clientCertificates }: SitesInput): string[] {
+  if (!clientCertificates?.sites.includes(host)) return [];
+  return [
+    `ssl_client_certificate ${clientCaPath(system)};`,
+    `ssl_verify_client ${clientCertificates.demanded ? "on" : "optional_no_ca"};`,
+  ];
 }
 
 function realAddress(trusted: readonly string[]): string[] {

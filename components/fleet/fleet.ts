@@ -162,7 +162,7 @@ export class Fleet extends pulumi.ComponentResource {
 
   #prepare(host: HostConfig, proxyRanges: readonly string[]): pulumi.Resource {
     const { stack, hosts, registry, firewall, certificates } = this.#config;
-    const dnsChallenges = certificates.some(({ challenge }) => challenge === "dns-01");
+    const dnsChallenges = certificates.some((one) => one.issuer === "acme" && one.challenge === "dns-01");
     const connection = this.connection(host);
     const args = { stack, host, hosts, connection, registry, firewall, proxyRanges, dnsChallenges };
     return new Host(`${this.#name}-${host.name}`, args, { parent: this }).ready;

@@ -4,7 +4,9 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "n
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
+import { originPullCa } from "../../components/cloudflare/origin-pull-ca.ts";
 import { renderNginx } from "../../components/edge/nginx.render.ts";
+import { clientCaPath } from "../../components/edge/site.render.ts";
 import { ensureEdgeImages } from "./edge-host.ts";
 
 const run = promisify(execFile);
@@ -48,6 +50,7 @@ describe("the reviewed configurations", function () {
     await symlink("open", join(target, "listen"));
     await mkdir(join(target, "sites"));
     await cp(join(golden, `${name}.conf`), join(target, "sites", `${system}.conf`));
+    if (text.includes(clientCaPath(system))) await writeFile(join(target, clientCaPath(system)), originPullCa());
     const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=placeholder"];
     const certificates = [...text.matchAll(/ssl_certificate (certificates\/.+)\/fullchain\.pem;/g)];
     for (const place of new Set(certificates.map(([, place = ""]) => join(target, place)))) {

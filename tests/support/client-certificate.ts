@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,7 +18,17 @@ export function clientCertificate(caDays = 3): ClientCertificate {
   const key = (name: string) => ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", name];
   const ca = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"];
   try {
-    openssl("req", "-x509", ...key("ca.key"), "-out", "ca.pem", "-subj", "/CN=Origin pulls", "-days", String(caDays));
+    openssl(
+      "req",
+      "-x509",
+      ...key("ca.key"),
+      "-out",
+      "ca.pem",
+      "-subj",
+      `/CN=Origin pulls ${randomBytes(4).toString("hex")}`,
+      "-days",
+      String(caDays),
+    );
     openssl("req", ...key("client.key"), "-out", "client.csr", "-subj", "/CN=Cloudflare");
     openssl("x509", "-req", "-in", "client.csr", ...ca, "-days", "2", "-out", "client.pem");
     const read = (name: string) => readFileSync(join(directory, name), "utf8");
