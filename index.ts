@@ -1,6 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { cloudflareRanges } from "./components/cloudflare/ranges.ts";
 import { FurtherRecords } from "./components/cloudflare/further-records.ts";
+import { OriginPulls } from "./components/cloudflare/origin-pulls.ts";
+import { signByOriginCa } from "./components/cloudflare/origin-certificate.ts";
 import { ZoneRecords } from "./components/cloudflare/zone-records.ts";
 import { ZoneRules } from "./components/cloudflare/zone-rules.ts";
 import { load } from "./components/config/load.ts";
@@ -37,7 +39,12 @@ const workloads = createWorkloads({ config, networks, secrets, platform, manager
 
 const records: EdgeArgs["records"] = (host, dependsOn) =>
   fleet.isVisited(host) ? new ZoneRecords(`dns-${host.name}`, { config, host }, { dependsOn }).all : [];
-const edge = new Edge("edge", { config, fleet, networks, upstreamsReady: workloads.ready, records }, onSwarm);
+const { presented } = new OriginPulls("origin-pulls", { config });
+const edge = new Edge(
+  "edge",
+  { config, fleet, networks, upstreamsReady: workloads.ready, records, presented, sign: signByOriginCa },
+  onSwarm,
+);
 
 new FurtherRecords("records", { config });
 const zone = new ZoneRules("zone", { config }, { dependsOn: edge.ready });

@@ -1,5 +1,8 @@
+import { X509Certificate } from "node:crypto";
 import { connect, type PeerCertificate } from "node:tls";
 import type { Duplex } from "node:stream";
+import { originPullCa } from "../components/cloudflare/origin-pull-ca.ts";
+import { isRecord } from "./stack-file.ts";
 
 /** Where an edge host tells what came of its certificates; everybody may read it. */
 export const metricsFile = "/var/lib/berth/metrics/certificates.prom";
@@ -25,12 +28,41 @@ export function failedAttempts(metrics: string, system: string): FailedAttempt[]
   });
 }
 
+/** A certificate without which Cloudflare is not answered by the edge. */
+export interface ClientCertificateEnd {
+  readonly what: string;
+  /** ISO 8601. */
+  readonly expires: string;
+}
+
+/** @param zone `berth:cloudflare` as it stands in the stack file; what is wrong with it is said elsewhere */
+export function clientCertificateEnds(zone: unknown): ClientCertificateEnd[] {
+  const pulls = isRecord(zone) ? zone["originPulls"] : undefined;
+  if (!isRecord(pulls)) return [];
+  const { certificate, ca } = pulls;
+  const of = (what: string, text: string): ClientCertificateEnd[] => {
+    const ends = (text.match(pemBlock) ?? []).map((one) => new X509Certificate(one).validToDate.getTime());
+    // Of several CAs, one before its end will do.
+    return ends.length === 0 ? [] : [{ what, expires: new Date(Math.max(...ends)).toISOString() }];
+  };
+  return [
+    ...(typeof certificate === "string" ? of("berth:cloudflare.originPulls.certificate", certificate) : []),
+    ...(typeof ca === "string"
+      ? of("berth:cloudflare.originPulls.ca", ca)
+      : of("the CA of the certificate that Cloudflare shows", originPullCa())),
+  ];
+}
+
+const pemBlock = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+
 /** The certificate that the edge shows for a site. */
 export interface SiteCertificate {
   /** ISO 8601, like `expires`. */
   readonly issued: string;
   readonly expires: string;
   readonly issuer: string;
+  /** Signed by Cloudflare's Origin CA: renewed by `pulumi up`. */
+  readonly originCa: boolean;
   /** Signed by itself: what the edge shows until the first certificate is issued. */
   readonly placeholder: boolean;
   /** The site's name is among the names it is for. */
@@ -77,6 +109,7 @@ function describe(certificate: PeerCertificate, site: string): SiteCertificate {
     issued: new Date(certificate.valid_from).toISOString(),
     expires: new Date(certificate.valid_to).toISOString(),
     issuer: first(certificate.issuer.CN) ?? first(certificate.issuer.O) ?? "unknown",
+    originCa: /^CloudFlare Origin /i.test(first(certificate.issuer.OU) ?? ""),
     placeholder: JSON.stringify(certificate.issuer) === JSON.stringify(certificate.subject),
     matches: named.includes(site) || named.includes(wildcard),
   };

@@ -1,8 +1,9 @@
+import { lateSeconds } from "../components/edge/alerts.render.ts";
 import { hostLabel } from "../components/fleet/label.ts";
 import { scheduleLabel } from "../components/service/schedule.render.ts";
 import { lastDue, parseCron } from "../components/shared/cron.ts";
 import { parseImageRef } from "../components/shared/image-ref.ts";
-import type { SiteCertificate } from "./certificates.ts";
+import type { ClientCertificateEnd, SiteCertificate } from "./certificates.ts";
 import type { RawTaskTemplate } from "./hardening.ts";
 
 /*
@@ -54,9 +55,6 @@ export interface CertificateStatus {
   readonly issuer: string | null;
   readonly problem: string | null;
 }
-
-/** certbot renews when a third of the lifetime is left; with this share left, renewing has failed for long. */
-const lateShare = 0.15;
 
 const dayMs = 24 * 60 * 60 * 1000;
 
@@ -282,11 +280,13 @@ function startOf({ Spec }: RawConfig): number | undefined {
 const isoDate = (time: number | undefined): string | null =>
   time === undefined ? null : new Date(time).toISOString().replace(/:\d\d\.000Z$/, "Z");
 
+/** @param withinDays Days left below which it is late; by default, by how long it lives */
 export function assessCertificate(
   site: string,
   host: string,
   seen: SiteCertificate | Error,
   now: number,
+  withinDays?: number,
 ): CertificateStatus {
   if (seen instanceof Error) {
     return { site, host, expires: null, daysLeft: null, issuer: null, problem: `cannot be read: ${seen.message}` };
@@ -299,10 +299,27 @@ export function assessCertificate(
       ? "is for other names"
       : expires <= now
         ? "has expired"
-        : expires - now < lateShare * (expires - issued)
-          ? `expires in ${daysLeft} days: renewal fails`
+        : expires - now < lateBefore(withinDays, expires - issued)
+          ? `expires in ${daysLeft} days: ${seen.originCa ? "run `pulumi up`, which gets another" : "renewal fails"}`
           : null;
   return { site, host, expires: seen.expires, daysLeft, issuer: seen.issuer, problem };
+}
+
+const lateBefore = (withinDays: number | undefined, lifetimeMs: number): number =>
+  withinDays === undefined ? lateSeconds(lifetimeMs / 1000) * 1000 : withinDays * dayMs;
+
+/** What is wrong with the certificates, by what they are for, by which Cloudflare is known to the edge. */
+export function clientCertificateProblems(
+  certificates: readonly ClientCertificateEnd[],
+  now: number,
+  withinDays = 30,
+): string[] {
+  return certificates.flatMap(({ what, expires }) => {
+    const daysLeft = Math.floor((Date.parse(expires) - now) / dayMs);
+    if (daysLeft >= withinDays) return [];
+    const when = daysLeft < 0 ? "has expired" : `expires in ${daysLeft} days`;
+    return [`${what}: ${when}; from then on the edge answers Cloudflare 400; see docs/cloudflare.md`];
+  });
 }
 
 /** The digest decides; a tag alone counts only where no digest is pinned. */

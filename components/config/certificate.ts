@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Finding, Path } from "./findings.ts";
 import { keysAt } from "./findings.ts";
 import type { Parts } from "./lenient.ts";
+import { longestValidity, originRules, originSource } from "./origin-certificate.ts";
 import { list, show } from "./refusals.ts";
 import type { Stack } from "./stack.ts";
 
@@ -24,25 +25,49 @@ export const certificate = z.strictObject({
 });
 
 export const certificateSource = z.strictObject({
+  issuer: z
+    .enum(["acme", "cloudflare-origin"])
+    .default("acme")
+    .describe(
+      "Who signs it: the authority of `berth:acme`, or Cloudflare's Origin CA, whose certificates nobody but Cloudflare " +
+        "trusts: for names that are proxied",
+    ),
   challenge: z
     .enum(["http-01", "dns-01"])
-    .default("http-01")
+    .optional()
     .describe(
-      "How the authority is shown that the names are ours: over port 80 of the edge, or by a record in the Cloudflare " +
-        "zone, which wildcards need and for which `berth:dnsToken` is set",
+      "How `acme` is shown that the names are ours: over port 80 of the edge, as by default, or by a record in the " +
+        "Cloudflare zone, which wildcards need and for which `berth:dnsToken` is set",
     ),
+  ...originSource,
 });
 
 export type CertificateKey = z.output<typeof certificate>["key"];
-export type Challenge = z.output<typeof certificateSource>["challenge"];
+export type Challenge = NonNullable<z.output<typeof certificateSource>["challenge"]>;
 
 /** A certificate as one stack has it. */
-export interface Certificate {
+export type Certificate = AcmeCertificate | OriginCertificate;
+
+interface Common {
   readonly name: string;
   /** Lower case, each once; the order is that of the configuration. */
   readonly names: readonly string[];
   readonly key: CertificateKey;
+}
+
+/** Got and renewed by certbot on each edge host. */
+export interface AcmeCertificate extends Common {
+  readonly issuer: "acme";
   readonly challenge: Challenge;
+}
+
+/** Got and renewed by `pulumi up`, for a key of each edge host. */
+export interface OriginCertificate extends Common {
+  readonly issuer: "cloudflare-origin";
+  /** Days from issue to expiry. */
+  readonly validity: number;
+  /** Raised for another one before it is due. */
+  readonly generation: number;
 }
 
 interface Wanted {
@@ -56,18 +81,23 @@ interface Wanted {
 export function resolveCertificates(
   edge: Wanted,
   domain: string,
-  sources: Readonly<Record<string, { readonly challenge?: Challenge }>>,
+  sources: Readonly<Record<string, Parts<z.output<typeof certificateSource>>>>,
 ): Certificate[] {
   const full = (name: string): string => name.replaceAll("${domain}", domain);
   const certificates = Object.entries(edge.certificates ?? {});
   const named = certificates.flatMap(([, { names }]) => names?.map(full) ?? []);
   const hosts = [...new Set((edge.sites ?? []).flatMap(({ host }) => (host === undefined ? [] : [full(host)])))];
-  return certificates.map(([name, { names, key }]) => ({
-    name,
-    names: names?.map(full) ?? hosts.filter((host) => !named.some((other) => covers(other, host))),
-    key: key ?? "ecdsa-p256",
-    challenge: sources[name]?.challenge ?? "http-01",
-  }));
+  return certificates.map(([name, { names, key }]) => {
+    const common = {
+      name,
+      names: names?.map(full) ?? hosts.filter((host) => !named.some((other) => covers(other, host))),
+      key: key ?? "ecdsa-p256",
+    };
+    const { issuer, challenge, validity, generation } = sources[name] ?? {};
+    return issuer === "cloudflare-origin"
+      ? { ...common, issuer, validity: validity ?? longestValidity, generation: generation ?? 1 }
+      : { ...common, issuer: "acme", challenge: challenge ?? "http-01" };
+  });
 }
 
 /** The certificate that a site shows: one that names it, before one that has a wildcard for it. */
@@ -85,6 +115,8 @@ export function certificateOf<C extends Pick<Certificate, "names">>(
 function covers(name: string, host: string): boolean {
   return name === host || (name.startsWith("*.") && host.slice(host.indexOf(".")) === name.slice(1));
 }
+
+const isWithin = (name: string, zone: string): boolean => name === zone || name.endsWith(`.${zone}`);
 
 const certificateName =
   /^(?=.{1,253}$)(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -116,7 +148,7 @@ export function certificateRules(edge: Wanted, domain: string): Finding[] {
   ];
 }
 
-function nameRules({ name, names }: Certificate, before: readonly Certificate[]): Finding[] {
+function nameRules({ name, names }: Common, before: readonly Common[]): Finding[] {
   return names.flatMap((entry, index) => {
     const path: Path = ["edge", "certificates", name, "names", index];
     const wrong = (message: string): Finding[] => [{ path, message }];
@@ -144,26 +176,43 @@ export function sourceRules(stack: Parts<Stack>, edge: Wanted, document: unknown
   const resolved = resolveCertificates(edge, domain, certificates);
   return [
     ...unknown.map((name) => notKnown(name, names)),
-    ...resolved.flatMap((one) => {
-      const path: Path = ["certificates", one.name, "challenge"];
-      if (one.challenge === "http-01") return wildcardRules(path, one);
-      if (cloudflare === "none") {
-        return [
-          { path, message: 'needs a Cloudflare zone, got "dns-01"; write http-01, or the zone under berth:cloudflare' },
-        ];
-      }
-      const zone = (cloudflare && cloudflare.zone) ?? domain;
-      return one.names
-        .filter((name) => name !== zone && !name.endsWith(`.${zone}`))
-        .map((name) => ({
-          path,
-          message: `cannot be met for a name outside the zone ${zone}, got ${show(name)}; give it a certificate with http-01, or correct berth:cloudflare.zone`,
-        }));
-    }),
+    ...resolved.flatMap((one) => [
+      ...misplaced(one.name, certificates[one.name] ?? {}),
+      ...(one.issuer === "acme" ? challengeRules(one, cloudflare, domain) : originRules(one, cloudflare, domain)),
+    ]),
   ];
 }
 
-function wildcardRules(path: Path, { name, names }: Certificate): Finding[] {
+/** What the one kind of issuer knows nothing of. */
+function misplaced(name: string, source: NonNullable<Parts<Stack>["certificates"]>[string]): Finding[] {
+  const { issuer = "acme" } = source;
+  const foreign = issuer === "acme" ? (["validity", "generation"] as const) : (["challenge"] as const);
+  return foreign
+    .filter((field) => source[field] !== undefined)
+    .map((field) => ({
+      path: ["certificates", name, field],
+      message: `does not apply to the issuer ${issuer}, got ${show(source[field])}; remove it`,
+    }));
+}
+
+function challengeRules(one: AcmeCertificate, cloudflare: Parts<Stack>["cloudflare"], domain: string): Finding[] {
+  const path: Path = ["certificates", one.name, "challenge"];
+  if (one.challenge === "http-01") return wildcardRules(path, one);
+  if (cloudflare === "none") {
+    return [
+      { path, message: 'needs a Cloudflare zone, got "dns-01"; write http-01, or the zone under berth:cloudflare' },
+    ];
+  }
+  const zone = cloudflare?.zone ?? domain;
+  return one.names
+    .filter((name) => !isWithin(name, zone))
+    .map((name) => ({
+      path,
+      message: `cannot be met for a name outside the zone ${zone}, got ${show(name)}; give it a certificate with http-01, or correct berth:cloudflare.zone`,
+    }));
+}
+
+function wildcardRules(path: Path, { name, names }: Common): Finding[] {
   const wildcard = names.find((one) => one.startsWith("*."));
   if (wildcard === undefined) return [];
   const cure = `write dns-01, or name each host in edge.certificates.${name}`;

@@ -4,6 +4,7 @@ import { planLimits, rateLimitSeconds, type Plan } from "./cloudflare-plans.ts";
 import type { Cloudflare } from "./cloudflare.ts";
 import type { Finding, Path } from "./findings.ts";
 import type { Parts } from "./lenient.ts";
+import { originPullRules } from "./origin-pulls.ts";
 import { list, show } from "./refusals.ts";
 import { securityHeaderNames } from "./security.ts";
 import type { SystemParts } from "./system-rules.ts";
@@ -20,6 +21,7 @@ export function cloudflareRules(zone: Zone | "none" | undefined, domain: string 
     ...firewallRules(zone),
     ...rateRules(zone),
     ...adoptRules(zone),
+    ...originPullRules(zone),
   ];
 }
 

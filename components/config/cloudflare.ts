@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { plans } from "./cloudflare-plans.ts";
+import { originPulls } from "./origin-pulls.ts";
 import { refuse } from "./refusals.ts";
 import { absolutePath, addressRange, duration, headerName, label, oneLine } from "./scalars.ts";
 
@@ -140,6 +141,9 @@ export const cloudflare = z.strictObject({
   cache: cache.prefault({}).describe("Caching of what the system's routes call static"),
   headers: z.record(headerName, oneLine).default({}).describe("Response headers that the edge does not send itself"),
   access: access.optional().describe("A login by Cloudflare Access before routes for operators"),
+  originPulls: originPulls
+    .optional()
+    .describe("A client certificate by which Cloudflare shows to the edge that it is Cloudflare; none by default"),
   adopt: z
     .record(z.string(), oneLine)
     .default({})

@@ -62,6 +62,8 @@ export interface Config {
   readonly supplied: Readonly<Record<string, pulumi.Output<string>>>;
   /** Token by which challenges are put into the zone. */
   readonly dnsToken?: pulumi.Output<string>;
+  /** Key of the certificate that Cloudflare shows to the edge, where that is the stack's own. */
+  readonly originPullKey?: pulumi.Output<string>;
   /** Private key for SSH, in clear: only for files with mode 0600 and for secret-marked inputs. */
   readonly sshKey?: string;
 }
@@ -142,6 +144,7 @@ export function parse(raw: RawConfig): Config {
   const { supplied, unset } = suppliedSecrets(raw, system.whole);
   const sshKey = raw.values["berth:sshKey"];
   const dnsToken = raw.values["berth:dnsToken"];
+  const originPullKey = raw.values["berth:originPullKey"];
   return freeze({
     stack: raw.stack,
     environment: whole.environment,
@@ -171,6 +174,7 @@ export function parse(raw: RawConfig): Config {
     supplied,
     ...(typeof sshKey === "string" && { sshKey }),
     ...(typeof dnsToken === "string" && { dnsToken: pulumi.secret(dnsToken) }),
+    ...(typeof originPullKey === "string" && { originPullKey: pulumi.secret(originPullKey) }),
   });
 }
 

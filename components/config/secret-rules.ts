@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Problem } from "../shared/errors.ts";
 import type { RawConfig } from "./load.ts";
+import { isKeyOf } from "./origin-pulls.ts";
 import { list } from "./refusals.ts";
 import { urlProblem } from "./store-rules.ts";
 import type { SystemParts } from "./system-rules.ts";
@@ -12,7 +13,7 @@ const setLine = (key: string, stack: string): string => `\`pulumi config set --s
 
 /** Keys under `berth:` that are secrets. */
 export function isSecretKey(key: string): boolean {
-  return ["berth:sshKey", "berth:dnsToken", "berth:unlockKey"].includes(key);
+  return ["berth:sshKey", "berth:dnsToken", "berth:unlockKey", "berth:originPullKey"].includes(key);
 }
 
 export function secretProblems(raw: RawConfig, system: SystemParts | undefined): Problem[] {
@@ -39,6 +40,8 @@ export function secretProblems(raw: RawConfig, system: SystemParts | undefined):
     ...inClear("berth:dnsToken"),
     ...inClear("berth:unlockKey"),
     ...dnsTokenProblems(raw),
+    ...inClear("berth:originPullKey"),
+    ...originPullKeyProblems(raw),
     ...inClear("cloudflare:apiToken"),
     ...tokenProblems(raw),
     ...(system === undefined ? [] : namedProblems(raw, system, inClear)),
@@ -62,6 +65,38 @@ function dnsTokenProblems(raw: RawConfig): Problem[] {
   return [
     { path: "berth:dnsToken", message: `is missing; make ${right}, and run ${setLine("berth:dnsToken", raw.stack)}` },
   ];
+}
+
+/** A key that Cloudflare would refuse is refused before anything is contacted. */
+function originPullKeyProblems(raw: RawConfig): Problem[] {
+  const zone = raw.values["berth:cloudflare"];
+  const given = (typeof zone === "string" ? readJson(zone) : zone) as Wanted | undefined;
+  const certificate = given?.originPulls?.certificate;
+  const key = raw.values["berth:originPullKey"];
+  const path = "berth:originPullKey";
+  const line = setLine(path, raw.stack);
+  if (typeof certificate !== "string") {
+    return key === undefined ? [] : [{ path, message: "is the key of no certificate; remove it" }];
+  }
+  if (typeof key !== "string" || key === "") {
+    return [{ path, message: `is missing; run ${line} <key.pem with the key of cloudflare.originPulls.certificate` }];
+  }
+  const fits = isKeyOf(key, certificate);
+  if (fits === true) return [];
+  const wrong = fits === null ? "cannot be read as a private key in PEM" : "is not the key of the certificate";
+  return [{ path, message: `${wrong}; run ${line} <key.pem` }];
+}
+
+interface Wanted {
+  readonly originPulls?: { readonly certificate?: unknown };
+}
+
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Secrets in the namespace of the system. */

@@ -5,6 +5,7 @@ import { firewallRules } from "./firewall.ts";
 import { hostRules, volumeRules } from "./host-rules.ts";
 import { jumpRules } from "./jump.ts";
 import type { Parts } from "./lenient.ts";
+import { originPullSiteRules } from "./origin-pulls.ts";
 import { placeholder } from "./placeholders.ts";
 import { list, show } from "./refusals.ts";
 import { isEnding, type Service } from "./service.ts";
@@ -69,6 +70,7 @@ export function stackSystemRules(
     ...volumeRules(stack.hosts ?? [], stack.volumes ?? {}, volumeUsers(system)),
     ...managedRules(stack, system, document),
     ...cloudflareSystemRules(stack.cloudflare, system, keysAt(document, ["edge", "limits"]), stack.domain),
+    ...originPullSiteRules(stack.cloudflare, system, stack.domain),
     ...rotationRules(stack.secretGenerations, system.data),
     ...Object.keys(stack.limits ?? {}).flatMap((limit) => {
       const known = keysAt(document, ["edge", "limits"]);

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Host } from "../config/host.ts";
-import type { Certificate } from "../config/certificate.ts";
+import type { AcmeCertificate, Certificate, OriginCertificate } from "../config/certificate.ts";
 import type { Acme } from "../config/stack.ts";
 import { commandLine } from "../shared/shell.ts";
 import { edgeRoot, type Files } from "./nginx.render.ts";
@@ -10,8 +10,10 @@ export const edgeProgram = `${edgeRoot}/bin/edge`;
 
 /** The program that an edge host runs for each of these commands, and for certbot: what they do stands at its top. */
 export function hostProgram(): string {
-  return readFileSync(new URL("host.sh", import.meta.url), "utf8");
+  return part("host.sh").replaceAll(/^# include (\S+)\n/gm, (_line, name: string) => part(name));
 }
+
+const part = (name: string): string => readFileSync(new URL(name, import.meta.url), "utf8");
 
 /** Installs the program, which comes by standard input, and starts what owns the ports and nginx. */
 export function runtimeCommand(
@@ -39,15 +41,30 @@ export function certificateCommand(
   host: Pick<Host, "user">,
   system: string,
   acme: Pick<Acme, "directory" | "email">,
-  { name, names, key, challenge }: Certificate,
+  { name, names, key, challenge }: AcmeCertificate,
 ): string {
   return edge(host, "certificate", system, name, key, challenge, acme.directory, acme.email, ...names);
+}
+
+/** Prints a request for a certificate of Cloudflare's Origin CA; another one for another generation or period. */
+export function requestCommand(
+  host: Pick<Host, "user">,
+  system: string,
+  { name, names, key, generation }: OriginCertificate,
+  period: number,
+): string {
+  return edge(host, "request", system, name, key, `${generation}.${period}`, ...names.toSorted());
+}
+
+/** Serves what was signed for a request; it comes by standard input. */
+export function issuedCommand(host: Pick<Host, "user">, system: string, { name }: OriginCertificate): string {
+  return edge(host, "issued", system, name);
 }
 
 /** What a host needs to get a certificate; the token is for a file of root's alone, never for a command line. */
 export function certificateFiles(
   acme: Pick<Acme, "ca" | "cloudflareApi">,
-  { challenge }: Pick<Certificate, "challenge">,
+  { challenge }: Pick<AcmeCertificate, "challenge">,
   token: string | undefined,
 ): Files {
   return {

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
+import { originPullCa } from "../cloudflare/origin-pull-ca.ts";
 import { cloudflareRanges } from "../cloudflare/ranges.ts";
-import type { Certificate } from "../config/certificate.ts";
 import type { Config } from "../config/load.ts";
 import type { Host } from "../config/host.ts";
 import type { System } from "../config/system.ts";
@@ -10,18 +10,10 @@ import type { Duration } from "../shared/duration.ts";
 import { physicalName } from "../shared/naming.ts";
 import { command } from "../shared/providers.ts";
 import type { Ready } from "../shared/ready.ts";
-import {
-  certificateCommand,
-  certificateFiles,
-  hostProgram,
-  leaveCommand,
-  removeCommand,
-  renderFiles,
-  runtimeCommand,
-  siteCommand,
-} from "./edge.render.ts";
+import { createCertificate, type SignRequest } from "./certificates.ts";
+import { hostProgram, leaveCommand, removeCommand, renderFiles, runtimeCommand, siteCommand } from "./edge.render.ts";
 import { renderNginx } from "./nginx.render.ts";
-import { renderSites, type SitesInput } from "./site.render.ts";
+import { clientCaPath, renderSites, type SitesInput } from "./site.render.ts";
 
 export interface EdgeArgs {
   readonly config: Config;
@@ -40,6 +32,20 @@ export interface EdgeArgs {
    * @default - the names lead to the edge already
    */
   readonly records?: (host: Host, after: pulumi.Resource[]) => pulumi.Resource[];
+  /**
+   * What makes Cloudflare show a client certificate. A site that demands it goes live after that.
+   *
+   * @default - nothing; what shows it is there already, or none is demanded
+   */
+  readonly presented?: pulumi.Resource[];
+  /** Has requests for certificates signed by Cloudflare's Origin CA. */
+  readonly sign: SignRequest;
+  /**
+   * What the age of certificates of the Origin CA is counted from.
+   *
+   * @default - the time of the run
+   */
+  readonly now?: Date;
 }
 
 /**
@@ -52,13 +58,13 @@ const drain: Duration = "1 hour";
  * nginx in front of a system's services, with TLS, on every host labelled `edge: "true"`.
  *
  * @example
- * new Edge("edge", { config, fleet, networks });
+ * new Edge("edge", { config, fleet, networks, sign: signByOriginCa });
  *
  * Creates, per edge host, one host after another: the runtime (ports, network, nginx of the pinned image) and the sites;
- * then the certificates; each a `command.remote.Command` that runs the host's `edge` program (host.sh). One more command per host takes
- * the sites away when they, or the host, leave the stack. A host has one edge,
- * which other systems' stacks may share: each owns the file of its sites. The nginx that runs is of the image that
- * was set last.
+ * then the certificates; each a `command.remote.Command` that runs the host's `edge` program (host.sh), but for the
+ * signature of the Origin CA, which `sign` makes between two of them. One more command per host takes the sites away
+ * when they, or the host, leave the stack. A host has one edge, which other systems' stacks may share: each owns the
+ * file of its sites. The nginx that runs is of the image that was set last.
  * Stateful: certificates stay on the host, under /etc/letsencrypt, also after a destroy.
  */
 export class Edge extends pulumi.ComponentResource {
@@ -90,18 +96,20 @@ export class Edge extends pulumi.ComponentResource {
   }
 
   /**
-   * The names lead to the first host before its certificate, or the authority would not find it. They lead to each
-   * further one after its own, which it gets because the first one passes challenges on: no visitor meets a host that
-   * does not serve yet, or serves a placeholder.
+   * The names lead to the first host before its certificate, or an authority would not find it; Cloudflare's Origin CA
+   * does not look. They lead to each further one after its own, which it gets because the first one passes challenges
+   * on: no visitor meets a host that does not serve yet, or serves a placeholder.
    */
   #certify(serving: readonly pulumi.Resource[]): pulumi.Resource[] {
-    const { edgeHosts } = this.#args.fleet;
+    const { config, fleet } = this.#args;
+    const looks = config.certificates.some(({ issuer }) => issuer === "acme");
     const done: pulumi.Resource[] = [];
-    for (const [index, host] of edgeHosts.entries()) {
+    for (const [index, host] of fleet.edgeHosts.entries()) {
       const own = serving.slice(index, index + 1);
-      const found = index === 0 ? this.#lead(host, own) : [];
+      const before = looks && index === 0;
+      const found = before ? this.#lead(host, own) : [];
       const certificates = this.#createCertificates(host, [...own, ...found, ...done]);
-      done.push(...certificates, ...(index === 0 ? found : this.#lead(host, certificates)));
+      done.push(...certificates, ...(before ? found : this.#lead(host, certificates)));
     }
     return done;
   }
@@ -138,16 +146,18 @@ export class Edge extends pulumi.ComponentResource {
   }
 
   #createSites(name: string, host: Host, runtime: pulumi.Resource): pulumi.Resource {
-    const { config, fleet, upstreamsReady } = this.#args;
+    const { config, fleet, upstreamsReady, presented = [] } = this.#args;
     const { system } = config;
     const others = fleet.edgeHosts.filter(({ name: other }) => other !== host.name);
     // In an order of their own: that of the hosts changes when one is drained.
     const peers = others
       .flatMap(({ privateAddress }) => (privateAddress === undefined ? [] : [privateAddress]))
       .toSorted();
+    const input = sitesOf(config, peers);
     const files = {
       ...renderNginx({ drain, proxyRanges: cloudflareRanges }),
-      [`sites/${system.name}.conf`]: renderSites(sitesOf(config, peers)),
+      [`sites/${system.name}.conf`]: renderSites(input),
+      ...(input.clientCertificates && { [clientCaPath(system.name)]: input.clientCertificates.ca }),
     };
     return new command.remote.Command(
       name,
@@ -157,33 +167,23 @@ export class Edge extends pulumi.ComponentResource {
         stdin: renderFiles(files),
         addPreviousOutputInEnv: false,
       },
-      { parent: this, dependsOn: pulumi.all([[runtime], upstreamsReady ?? []]).apply((parts) => parts.flat()) },
+      {
+        parent: this,
+        dependsOn: pulumi.all([[runtime], presented, upstreamsReady ?? []]).apply((parts) => parts.flat()),
+      },
     );
   }
 
   /** One after another: certbot does one thing at a time. */
   #createCertificates(host: Host, after: pulumi.Resource[]): pulumi.Resource[] {
+    const { config, fleet, sign, now = new Date() } = this.#args;
     const made: pulumi.Resource[] = [];
-    for (const certificate of this.#args.config.certificates) {
-      made.push(this.#createCertificate(host, certificate, [...after, ...made]));
+    for (const certificate of config.certificates) {
+      const name = `${this.#name}-${host.name}-certificate-${certificate.name}`;
+      const opts = { parent: this, dependsOn: [...after, ...made] };
+      made.push(createCertificate(name, host, certificate, { config, fleet, sign, now }, opts));
     }
     return made;
-  }
-
-  #createCertificate(host: Host, certificate: Certificate, after: pulumi.Resource[]): pulumi.Resource {
-    const { config, fleet } = this.#args;
-    const { system, acme, dnsToken } = config;
-    const files = (token?: string): string => renderFiles(certificateFiles(acme, certificate, token));
-    return new command.remote.Command(
-      `${this.#name}-${host.name}-certificate-${certificate.name}`,
-      {
-        connection: fleet.connection(host),
-        create: certificateCommand(host, system.name, acme, certificate),
-        stdin: certificate.challenge === "dns-01" && dnsToken ? dnsToken.apply(files) : files(),
-        addPreviousOutputInEnv: false,
-      },
-      { parent: this, dependsOn: after },
-    );
   }
 }
 
@@ -208,6 +208,20 @@ function sitesOf(config: Config, peers: readonly string[]): SitesInput {
     http3: config.firewall.http3,
     proxied,
     operators,
+    ...clientCertificatesOf(config),
+  };
+}
+
+function clientCertificatesOf({ cloudflare, domain, system }: Config): Pick<SitesInput, "clientCertificates"> {
+  const pulls = cloudflare === "none" ? undefined : cloudflare.originPulls;
+  if (pulls === undefined) return {};
+  const sites = pulls.sites?.map((site) => site.replaceAll("${domain}", domain));
+  return {
+    clientCertificates: {
+      demanded: pulls.stage === "demanded",
+      sites: sites ?? system.edge.sites.map(({ host }) => host),
+      ca: `${(pulls.ca ?? originPullCa()).trim()}\n`,
+    },
   };
 }
 

@@ -174,6 +174,7 @@ const fields = {
   upstreamHeaderSeconds: '"$upstream_header_time"',
   upstreamSeconds: '"$upstream_response_time"',
   tls: '"$ssl_protocol"',
+  clientCertificate: '"$ssl_client_verify"',
   referrer: '"$http_referer"',
   agent: '"$http_user_agent"',
 };

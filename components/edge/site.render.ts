@@ -24,7 +24,21 @@ export interface SitesInput {
   readonly proxied: boolean;
   /** Networks whose visitors are answered on routes for operators. */
   readonly operators: readonly string[];
+  /** A client certificate that a proxy shows. */
+  readonly clientCertificates?: ClientCertificates;
 }
+
+export interface ClientCertificates {
+  /** Whether who shows none is answered 400, or only noted in the log. */
+  readonly demanded: boolean;
+  /** Hosts of the sites that ask for it. */
+  readonly sites: readonly string[];
+  /** CA that signed it, PEM. */
+  readonly ca: string;
+}
+
+/** Where the sites of a system find the CA of client certificates, seen from nginx's configuration directory. */
+export const clientCaPath = (system: string): string => `sites/${system}.client-ca.pem`;
 
 export interface Upstream extends Pick<WebService, "port" | "balance"> {
   readonly name: string;
@@ -168,6 +182,7 @@ function server(site: Site, index: number, input: SitesInput): string[] {
           "set $visitor $remote_addr;",
         ]
       : []),
+    ...clientCertificate(site, input),
     "",
     ...responseHeaders({
       ...securityHeaders(site.security),
@@ -185,6 +200,18 @@ function server(site: Site, index: number, input: SitesInput): string[] {
     // Else nginx would look for a file of its own.
     ...(everything ? [] : ["", ...block("location /", ["return 404;"])]),
   ]);
+}
+
+/**
+ * Who demands it, answers 400 to a request without one, on every path. Who only looks, takes what no CA of the file has
+ * signed, so that a wrong CA shows in the log before it shuts anybody out.
+ */
+function clientCertificate({ host }: Site, { system, clientCertificates }: SitesInput): string[] {
+  if (!clientCertificates?.sites.includes(host)) return [];
+  return [
+    `ssl_client_certificate ${clientCaPath(system)};`,
+    `ssl_verify_client ${clientCertificates.demanded ? "on" : "optional_no_ca"};`,
+  ];
 }
 
 /**

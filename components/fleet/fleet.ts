@@ -177,7 +177,7 @@ export class Fleet extends pulumi.ComponentResource {
   #prepare(host: HostConfig, proxyRanges: readonly string[]): pulumi.Resource {
     const { stack, hosts, registry, firewall, certificates, autolock, docker } = this.#config;
     const rangesApi = rangesApiOf(this.#config);
-    const dnsChallenges = certificates.some(({ challenge }) => challenge === "dns-01");
+    const dnsChallenges = certificates.some((one) => one.issuer === "acme" && one.challenge === "dns-01");
     const connection = this.connection(host);
     const shared = { stack, hosts, registry, firewall, dnsChallenges, autolock, docker };
     const args = { ...shared, host, connection, proxyRanges, rangesApi };

@@ -3,7 +3,13 @@ import { managersOf, type Host } from "../../components/config/host.ts";
 import { CommandConnection } from "../../components/fleet/dial-stdio.ts";
 import { sshDirectory } from "../../components/fleet/ssh.render.ts";
 import { sshCommand } from "../../components/fleet/ssh.ts";
-import { failedAttempts, metricsFile, siteCertificate, type FailedAttempt } from "../certificates.ts";
+import {
+  clientCertificateEnds,
+  failedAttempts,
+  metricsFile,
+  siteCertificate,
+  type FailedAttempt,
+} from "../certificates.ts";
 import { deepProblems, readDeep, type DeepStatus } from "../deep.ts";
 import {
   assessHardening,
@@ -23,6 +29,7 @@ import {
   assessHost,
   assessSchedule,
   assessService,
+  clientCertificateProblems,
   edgeName,
   newestGeneration,
   shortRef,
@@ -41,13 +48,13 @@ import {
 import { scheduleLabel } from "../../components/service/schedule.render.ts";
 import { imageKeys, systemDocument } from "../system.ts";
 import { moment, table } from "../table.ts";
-import { exitCodes, stackOptions, stackOptionsHelp, text, type Context, type Verb } from "../verb.ts";
+import { exitCodes, stackOptions, stackOptionsHelp, text, usageError, type Context, type Verb } from "../verb.ts";
 
 /** A machine that does not answer must not keep the others' answers back for long. */
 const timeoutMs = 10_000;
 
 export const verb: Verb = {
-  usage: "<stack> [--deep] [--json]",
+  usage: "<stack> [--deep] [--days N] [--json]",
   help: [
     "Asks hosts, swarm and edge what is really there and compares it with the stack file: hosts (reachable, engine,",
     "swarm), services (wanted and running tasks, live digest against the pin), where one is less confined than all are",
@@ -57,20 +64,28 @@ export const verb: Verb = {
     "Exit code 3 when something is not as pinned, not running, not reachable, a certificate is about to expire,",
     "or a schedule's last run failed or is missing.",
     "",
-    "  --deep  reads every setting that berth manages on the hosts as well, and names each that differs",
-    "  --json  for programs; use `npm run --silent`",
+    "  --deep    reads every setting that berth manages on the hosts as well, and names each that differs",
+    "  --days N  names certificates with fewer days left; by default those of whose lifetime less than 15 %, and at most",
+    "            30 days, are left",
+    "  --json    for programs; use `npm run --silent`",
     stackOptionsHelp,
   ].join("\n"),
-  options: { ...stackOptions, deep: { type: "boolean" }, json: { type: "boolean" } },
+  options: { ...stackOptions, days: { type: "string" }, deep: { type: "boolean" }, json: { type: "boolean" } },
   positionals: { min: 1, max: 1 },
   async run(context, [stack = ""], flags) {
     const ref = { root: context.root, stack, configFile: text(flags, "config-file") };
-    const status = await readStatus(ref, flags["deep"] === true);
+    const withinDays = readDays(text(flags, "days"));
+    const status = await readStatus(ref, { deep: flags["deep"] === true, withinDays });
     if (flags["json"] === true) context.print(JSON.stringify(status, null, 2));
     else render(context, status);
     return status.asPinned ? exitCodes.done : exitCodes.notAsPinned;
   },
 };
+
+function readDays(days: string | undefined): number | undefined {
+  if (days === undefined || /^\d{1,4}$/.test(days)) return days === undefined ? undefined : Number(days);
+  throw usageError(`berth status: --days: is not a number of days, got ${JSON.stringify(days)}; write for example 21`);
+}
 
 export interface Status {
   readonly stack: string;
@@ -89,7 +104,10 @@ export interface Status {
   readonly problems: readonly string[];
 }
 
-export async function readStatus(ref: StackRef, deep = false): Promise<Status> {
+export async function readStatus(
+  ref: StackRef,
+  { deep = false, withinDays }: { readonly deep?: boolean; readonly withinDays?: number | undefined } = {},
+): Promise<Status> {
   const file = readStackFile(ref);
   const pins = imagePins(file);
   const hosts = await hostsOf(file);
@@ -108,7 +126,9 @@ export async function readStatus(ref: StackRef, deep = false): Promise<Status> {
       seen(Promise.any(managersOf(hosts).map(async (host) => readSwarm(docker[hosts.indexOf(host)])))),
       Promise.all(edgeHosts.map(async (host) => seen(edgeContainers(docker[hosts.indexOf(host)])))),
       Promise.all(edgeHosts.map(async (host) => seen(edgeGeneration(docker[hosts.indexOf(host)])))),
-      Promise.all(edgeHosts.flatMap((host) => sites.map(async (site) => certificateStatus(ref, host, site)))),
+      Promise.all(
+        edgeHosts.flatMap((host) => sites.map(async (site) => certificateStatus(ref, host, site, withinDays))),
+      ),
       deep ? readDeep(ref, file, hosts) : undefined,
       Promise.all(edgeHosts.map(async (host) => hostAttempts(ref, host, textValue(file, "system")))),
     ]);
@@ -145,6 +165,7 @@ export async function readStatus(ref: StackRef, deep = false): Promise<Status> {
       ...hardening.flatMap(({ service, problem }) => (problem === null ? [] : [`service ${service}: ${problem}`])),
       ...schedules.flatMap(({ name, problem }) => (problem === null ? [] : [`schedule ${name}: ${problem}`])),
       ...certificates.flatMap(({ site, problem }) => (problem === null ? [] : [`certificate of ${site}: ${problem}`])),
+      ...clientCertificateProblems(clientCertificateEnds(file.values["cloudflare"]), Date.now(), withinDays),
       ...(settings ?? []).flatMap(deepProblems),
       ...attempts.flat(),
     ];
@@ -205,12 +226,17 @@ function edgeHardening(generations: readonly (RawInspection | Error | undefined)
 }
 
 /** Asked from the host itself: its firewall may let only a proxy in, and its ports may be mapped on the way. */
-async function certificateStatus({ root, stack }: StackRef, host: Host, site: string): Promise<CertificateStatus> {
+async function certificateStatus(
+  { root, stack }: StackRef,
+  host: Host,
+  site: string,
+  withinDays: number | undefined,
+): Promise<CertificateStatus> {
   const config = `${sshDirectory(stack)}/ssh_config`;
   const argv: [string, ...string[]] = ["ssh", "-F", config, "-W", "127.0.0.1:443", host.name];
   const connection = new CommandConnection(argv, root, (said) => said);
   const certificate = await seen(siteCertificate(connection, site, timeoutMs));
-  return assessCertificate(site, host.name, certificate, Date.now());
+  return assessCertificate(site, host.name, certificate, Date.now(), withinDays);
 }
 
 /** Problems that visitors do not see yet. A host that does not answer is reported elsewhere. */

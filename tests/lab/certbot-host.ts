@@ -7,7 +7,7 @@ import { text } from "node:stream/consumers";
 import { join } from "node:path";
 import { connect, type PeerCertificate } from "node:tls";
 import { certificateCommand, certificateFiles, renderFiles } from "../../components/edge/edge.render.ts";
-import type { Certificate } from "../../components/config/certificate.ts";
+import type { AcmeCertificate } from "../../components/config/certificate.ts";
 import { ensureImages } from "../../lab/build.ts";
 import { certbotImage, labImages } from "../../lab/images.ts";
 import { ensureCa, ensureServerCertificate } from "../../lab/parts/ca.ts";
@@ -145,7 +145,7 @@ export class CertbotHost extends TestEdge {
   }
 
   /** As `pulumi up` does. */
-  certificate(system: string, certificate: Certificate, token?: string): Promise<Outcome> {
+  certificate(system: string, certificate: AcmeCertificate, token?: string): Promise<Outcome> {
     const acme = {
       directory: this.directory,
       email: "ops@palmistry.com",
@@ -155,6 +155,22 @@ export class CertbotHost extends TestEdge {
     const command = certificateCommand({ user: "root" }, system, acme, certificate);
     const [, ...args] = command.split(" ").map((word) => word.slice(1, -1));
     return this.edge(args, renderFiles(certificateFiles(acme, certificate, token)));
+  }
+
+  /** One verb for a certificate of the Origin CA, as `pulumi up` asks for it. */
+  origin(command: string, input = ""): Promise<Outcome> {
+    const [, ...args] = command.split(" ").map((word) => word.slice(1, -1));
+    return this.edge(args, input);
+  }
+
+  /** The host as it is after it was set up anew: nothing of the edge, of its certificates or of certbot's account. */
+  async loseAll(): Promise<void> {
+    const filters = { label: [`berth.edge=${this.name}`] };
+    const containers = await this.docker.listContainers({ all: true, filters });
+    await Promise.all(containers.map(({ Id }) => this.docker.getContainer(Id).remove({ force: true, v: true })));
+    for (const { Id } of await this.docker.listNetworks({ filters })) await this.docker.getNetwork(Id).remove();
+    const kept = ["bin", "settings", "tls", "pebble.json"].map((name) => `! -name ${name}`).join(" ");
+    await this.onHost(`rm -rf /etc/letsencrypt; find ${this.root} -mindepth 1 -maxdepth 1 ${kept} -exec rm -rf {} +`);
   }
 
   /** Longest wait for the authority from now on. */

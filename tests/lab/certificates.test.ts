@@ -1,17 +1,18 @@
 import assert from "node:assert/strict";
-import type { Certificate } from "../../components/config/certificate.ts";
+import type { AcmeCertificate } from "../../components/config/certificate.ts";
 import { sites } from "../support/edge-sites.ts";
 import { until } from "../support/until.ts";
 import { CertbotHost } from "./certbot-host.ts";
-import { visit } from "./edge-host.ts";
+import { visit, type Outcome } from "./edge-host.ts";
 
 const drain = "10 seconds";
 const site = "shop.palmistry.test";
 const below = "a.wild.palmistry.test";
 const token = "token-for-challenges-0123456789";
 
-const main: Certificate = { name: "main", names: [site], key: "ecdsa-p256", challenge: "http-01" };
-const wild: Certificate = { name: "wild", names: ["*.wild.palmistry.test"], key: "ecdsa-p256", challenge: "dns-01" };
+const common = { issuer: "acme", key: "ecdsa-p256" } as const;
+const main: AcmeCertificate = { ...common, name: "main", names: [site], challenge: "http-01" };
+const wild: AcmeCertificate = { ...common, name: "wild", names: ["*.wild.palmistry.test"], challenge: "dns-01" };
 
 describe("certificates of an edge host", function () {
   this.timeout(180_000);
@@ -25,14 +26,18 @@ describe("certificates of an edge host", function () {
     await host.cloudflare.create({ type: "A", name: site, content: "127.0.0.1" });
     await host.task("shop-api");
     await host.must(host.runtime());
+    await host.must(serve());
+  });
+  after(() => host.stop());
+
+  function serve(): Promise<Outcome> {
     const routes = [{ path: "/", service: "api" }];
     const input = sites("shop", { api: 8000 }, [
       { host: site, routes },
       { host: below, routes },
     ]);
-    await host.must(host.serve({ ...input, certificates: [main, wild] }, drain));
-  });
-  after(() => host.stop());
+    return host.serve({ ...input, certificates: [main, wild] }, drain);
+  }
 
   async function servesOn(): Promise<void> {
     assert.equal((await visit(host, site, "/version")).body, "1.0.0");
@@ -154,5 +159,21 @@ describe("certificates of an edge host", function () {
     await host.must(host.serve({ ...input, certificates: [main] }, drain));
     assert.equal(await serial(), before);
     assert.equal((await host.onHost("ls /etc/letsencrypt/renewal")).trim(), "shop-main.conf");
+  });
+
+  it("gets new certificates on a host that was set up anew, by what `up` runs there again", async () => {
+    await host.cloudflare.tokens(host.cloudflare.token, `${token} DNS Write, Zone Read`);
+    const before = [await serial(), await serial(below)];
+    await host.loseAll();
+    await host.must(host.runtime());
+    await host.must(serve());
+    assert.equal((await host.metrics("main"))["placeholder"], 1, "visitors find the edge before the certificate");
+    await host.must(host.certificate("shop", main));
+    await host.must(host.certificate("shop", wild, token));
+    for (const of of [site, below]) {
+      assert.match(String((await host.shown(of)).issuer.CN), /Pebble/);
+      assert.ok(!before.includes(await serial(of)), of);
+    }
+    await servesOn();
   });
 });

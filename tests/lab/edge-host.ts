@@ -1,13 +1,13 @@
 import { execFile, spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { chmod, copyFile, mkdir, mkdtemp, readFile, readlink, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, readlink, rm, writeFile } from "node:fs/promises";
 import { request as plainRequest, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import Docker from "dockerode";
-import { renderFiles } from "../../components/edge/edge.render.ts";
+import { hostProgram, renderFiles } from "../../components/edge/edge.render.ts";
 import { renderNginx, type Files } from "../../components/edge/nginx.render.ts";
 import { renderSites, type SitesInput } from "../../components/edge/site.render.ts";
 import type { Duration } from "../../components/shared/duration.ts";
@@ -76,8 +76,7 @@ export class TestEdge {
     this.root = await mkdtemp(join(tmpdir(), `${this.name}-`));
     await chmod(this.root, 0o755);
     await mkdir(join(this.root, "bin"));
-    await copyFile(join(repository, "components/edge/host.sh"), join(this.root, "bin/edge"));
-    await chmod(join(this.root, "bin/edge"), 0o755);
+    await writeFile(join(this.root, "bin/edge"), hostProgram(), { mode: 0o755 });
     const settings = `name=${this.name} http=127.0.0.1:${this.httpPort} https=127.0.0.1:${this.httpsPort} secrets=${this.root}/secrets metrics=${this.root}/metrics ranges=${this.root}/ranges\n`;
     await writeFile(join(this.root, "settings"), settings);
     this.#networkId = (await this.docker.createNetwork({ Name: this.network, Labels: { "berth.test": this.name } })).id;

@@ -2,7 +2,9 @@ import { execFile } from "node:child_process";
 import { cp, mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
+import { originPullCa } from "../../components/cloudflare/origin-pull-ca.ts";
 import { renderNginx } from "../../components/edge/nginx.render.ts";
+import { clientCaPath } from "../../components/edge/site.render.ts";
 
 const run = promisify(execFile);
 
@@ -27,6 +29,7 @@ export async function composeEdge(target: string, name: string): Promise<void> {
   await symlink("open", join(target, "listen"));
   await mkdir(join(target, "sites"));
   await cp(join(goldenSites, `${name}.conf`), join(target, "sites", `${system}.conf`));
+  if (text.includes(clientCaPath(system))) await writeFile(join(target, clientCaPath(system)), originPullCa());
   const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=placeholder"];
   const certificates = [...text.matchAll(/ssl_certificate (certificates\/.+)\/fullchain\.pem;/g)];
   for (const place of new Set(certificates.map(([, place = ""]) => join(target, place)))) {

@@ -127,6 +127,17 @@ export const siteCases: Readonly<Record<string, SitesInput>> = {
     ...sites("shop", api, [{ host, routes: [{ path: "/", service: "api" }] }]),
     proxied: true,
   },
+  "client-certificates-seen": {
+    ...sites("shop", api, [{ host, routes: [{ path: "/", service: "api" }] }]),
+    clientCertificates: { demanded: false, sites: [host], ca: "" },
+  },
+  "client-certificates-demanded": {
+    ...sites("shop", api, [
+      { host, routes: [{ path: "/", service: "api" }] },
+      { host: "open.shop.test", routes: [{ path: "/", service: "api" }] },
+    ]),
+    clientCertificates: { demanded: true, sites: [host], ca: "" },
+  },
   "visitors-kept-on-one-task": balanced({ app: "cookie", turns: "round-robin" }),
   "routes-for-operators": {
     ...sites("shop", api, [

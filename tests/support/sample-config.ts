@@ -1,3 +1,4 @@
+import { isSecretKey } from "../../components/config/secret-rules.ts";
 import { parse, type Config, type RawConfig } from "../../components/config/load.ts";
 import palmistry from "../../systems/palmistry/system.ts";
 
@@ -37,9 +38,7 @@ export function sampleRaw(changes: Record<string, unknown> = {}): RawConfig {
   return {
     stack: "local",
     values: Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)),
-    secretKeys: Object.keys(values).filter(
-      (key) => !key.startsWith("berth:") || ["berth:sshKey", "berth:dnsToken", "berth:unlockKey"].includes(key),
-    ),
+    secretKeys: Object.keys(values).filter((key) => !key.startsWith("berth:") || isSecretKey(key)),
     system: palmistry,
     knownSystems: ["palmistry"],
     environment: { CLOUDFLARE_API_TOKEN: "test-token" },

@@ -10,6 +10,8 @@ import { sampleConfig, sampleRaw } from "../support/sample-config.ts";
 const zone = { zoneId: "0".repeat(32) };
 const dns = { "berth:dnsToken": "token", "berth:cloudflare": zone };
 const byDns = { challenge: "dns-01" };
+const origin = { issuer: "cloudflare-origin" };
+const proxied = { "berth:cloudflare": { ...zone, proxied: true } };
 
 function withCertificates(certificates: unknown, changes: Record<string, unknown> = {}): RawConfig {
   return { ...sampleRaw(changes), system: { ...palmistry, edge: { ...palmistry.edge, certificates } } };
@@ -68,6 +70,55 @@ const cases: [title: string, raw: RawConfig, problems: string[]][] = [
     "a challenge that there is not",
     sampleRaw({ "berth:certificates": { main: { challenge: "tls-alpn-01" } } }),
     ['berth:certificates.main.challenge: is not one of the choices, got "tls-alpn-01"; write http-01 or dns-01'],
+  ],
+  [
+    "a certificate of the Origin CA without a zone",
+    sampleRaw({ "berth:certificates": { main: origin } }),
+    [
+      'berth:certificates.main.issuer: needs a Cloudflare zone, got "cloudflare-origin"; ' +
+        "write acme, or the zone under berth:cloudflare",
+    ],
+  ],
+  [
+    "a certificate of the Origin CA where visitors reach the hosts",
+    sampleRaw({ "berth:cloudflare": zone, "berth:certificates": { main: origin } }),
+    [
+      'berth:certificates.main.issuer: is trusted by no visitor, got "cloudflare-origin"; ' +
+        "write acme, or proxied: true under berth:cloudflare",
+    ],
+  ],
+  [
+    "names and keys that the Origin CA does not sign",
+    withCertificates(
+      { main: {}, other: { names: ["palmistry.org"], key: "ecdsa-p384" } },
+      { ...proxied, "berth:certificates": { other: origin } },
+    ),
+    [
+      "berth:certificates.other.issuer: does not sign for a name outside the zone palmistry.test, " +
+        'got "palmistry.org"; give it a certificate with acme, or correct berth:cloudflare.zone',
+      'berth:certificates.other.issuer: signs keys of P-256 and RSA alone, got "ecdsa-p384"; ' +
+        "change edge.certificates.other.key, or write acme",
+    ],
+  ],
+  [
+    "what the other issuer knows nothing of",
+    withCertificates(
+      { main: {}, other: { names: ["*.palmistry.test"] } },
+      { ...proxied, "berth:certificates": { main: { validity: 90 }, other: { ...origin, challenge: "http-01" } } },
+    ),
+    [
+      "berth:certificates.main.validity: does not apply to the issuer acme, got 90; remove it",
+      "berth:certificates.other.challenge: does not apply to the issuer cloudflare-origin, " +
+        'got "http-01"; remove it',
+    ],
+  ],
+  [
+    "a validity that the Origin CA does not know",
+    sampleRaw({ ...proxied, "berth:certificates": { main: { ...origin, validity: 60 } } }),
+    [
+      "berth:certificates.main.validity: is not one of the choices, got 60; " +
+        "write 7, 30, 90, 365, 730, 1095 or 5475",
+    ],
   ],
   [
     "a site in no certificate",
@@ -129,6 +180,7 @@ describe("certificates", () => {
       name: "main",
       names: ["palmistry.test", "api.palmistry.test"],
       key: "ecdsa-p256",
+      issuer: "acme",
       challenge: "http-01",
     };
     assert.deepEqual(sampleConfig().certificates, [main]);
@@ -146,8 +198,22 @@ describe("certificates", () => {
       },
     );
     assert.deepEqual(parse(raw).certificates, [
-      { name: "main", names: ["api.eu.palmistry.test"], key: "rsa-4096", challenge: "http-01" },
-      { name: "wild", names: ["*.palmistry.test"], key: "ecdsa-p256", challenge: "dns-01" },
+      { name: "main", names: ["api.eu.palmistry.test"], key: "rsa-4096", issuer: "acme", challenge: "http-01" },
+      { name: "wild", names: ["*.palmistry.test"], key: "ecdsa-p256", issuer: "acme", challenge: "dns-01" },
+    ]);
+  });
+
+  it("may be signed by Cloudflare's Origin CA, for as long as it signs at all", () => {
+    const config = sampleConfig({ ...proxied, "berth:certificates": { main: { ...origin, generation: 2 } } });
+    assert.deepEqual(config.certificates, [
+      {
+        name: "main",
+        names: ["palmistry.test", "api.palmistry.test"],
+        key: "ecdsa-p256",
+        issuer: "cloudflare-origin",
+        validity: 5475,
+        generation: 2,
+      },
     ]);
   });
 

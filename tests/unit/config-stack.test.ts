@@ -54,7 +54,7 @@ const refusals: readonly Refusal[] = [
     { "berth:cloudflare": { zoneId: "0".repeat(32), proxy: true } },
     [
       "berth:cloudflare.proxy: is not a known key; use zoneId, zone, accountId, plan, proxied, manages, records, settings, " +
-        "firewall, rateLimits, cache, headers, access or adopt",
+        "firewall, rateLimits, cache, headers, access, originPulls or adopt",
     ],
   ],
   [

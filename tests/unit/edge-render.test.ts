@@ -4,9 +4,11 @@ import {
   certificateFiles,
   hostProgram,
   renderFiles,
+  requestCommand,
   runtimeCommand,
   siteCommand,
 } from "../../components/edge/edge.render.ts";
+import { renewalPeriod } from "../../components/edge/certificates.ts";
 import { renderNginx } from "../../components/edge/nginx.render.ts";
 import { renderSites } from "../../components/edge/site.render.ts";
 import { literal } from "../../components/edge/syntax.ts";
@@ -51,6 +53,26 @@ describe("nginx's configuration", () => {
   });
 });
 
+describe("the period of a certificate of the Origin CA", () => {
+  const day = 24 * 60 * 60 * 1000;
+  const at = (days: number) => new Date(Date.parse("2026-01-01T00:00:00Z") + days * day);
+
+  it("leaves a third of the validity, whenever in it the certificate was issued", () => {
+    for (const validity of [7, 30, 90, 365, 730, 1095, 5475]) {
+      for (const issued of [0, 1, 17, 59, 60, 250, 1000, 4000]) {
+        let days = issued;
+        while (renewalPeriod(validity, at(days)) === renewalPeriod(validity, at(issued))) days += 1;
+        assert.ok(days - issued <= (validity * 2) / 3, `${validity} days, issued on day ${issued}, due on day ${days}`);
+      }
+    }
+  });
+
+  it("is one for a long time", () => {
+    assert.equal(renewalPeriod(90, at(0)), renewalPeriod(90, at(1)));
+    assert.equal(renewalPeriod(5475, at(0)), renewalPeriod(5475, at(365)));
+  });
+});
+
 describe("the commands of an edge host", () => {
   const runtime = { image: "registry.test/edge:1@sha256:00", network: "shop-edge", networkId: "abc", http3: false };
 
@@ -81,6 +103,8 @@ describe("the commands of an edge host", () => {
       "ranges",
       "site",
       "certificate",
+      "request",
+      "issued",
       "renewed",
       "remove",
       "leave",
@@ -92,11 +116,18 @@ describe("the commands of an edge host", () => {
     const program = hostProgram();
     for (const verb of verbs) assert.match(program, new RegExp(`^${verb}\\(\\) \\{`, "m"));
     assert.match(program, /^#!\/bin\/sh\n/);
+    assert.doesNotMatch(program, /^# include /m, "its parts stand in it");
   });
 
   it("take the token for challenges by standard input alone", () => {
     const acme = { directory: "https://ca.test/dir", email: "a@shop.test", cloudflareApi: "https://api.test/v4" };
-    const wild = { name: "wild", names: ["*.shop.test"], key: "rsa-4096", challenge: "dns-01" } as const;
+    const wild = {
+      name: "wild",
+      names: ["*.shop.test"],
+      key: "rsa-4096",
+      issuer: "acme",
+      challenge: "dns-01",
+    } as const;
     assert.equal(
       certificateCommand({ user: "root" }, "shop", acme, wild),
       "'/var/lib/berth/edge/bin/edge' 'certificate' 'shop' 'wild' 'rsa-4096' 'dns-01' 'https://ca.test/dir' " +
@@ -107,6 +138,16 @@ describe("the commands of an edge host", () => {
       "cloudflare-api": "https://api.test/v4\n",
     });
     assert.deepEqual(certificateFiles(acme, { challenge: "http-01" }, "token"), {});
+  });
+
+  it("ask for a certificate of the Origin CA by generation and period, whatever the order of its names", () => {
+    const origin = { name: "main", key: "rsa-2048", issuer: "cloudflare-origin", validity: 90, generation: 2 } as const;
+    const request = (names: string[]) => requestCommand({ user: "deploy" }, "shop", { ...origin, names }, 340);
+    assert.equal(
+      request(["shop.test", "*.shop.test"]),
+      "'sudo' '-n' '/var/lib/berth/edge/bin/edge' 'request' 'shop' 'main' 'rsa-2048' '2.340' '*.shop.test' 'shop.test'",
+    );
+    assert.equal(request(["*.shop.test", "shop.test"]), request(["shop.test", "*.shop.test"]));
   });
 
   it("carry files as text with their paths", () => {

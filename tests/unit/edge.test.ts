@@ -1,20 +1,26 @@
 import assert from "node:assert/strict";
 import type * as pulumi from "@pulumi/pulumi";
 import type { Edge, EdgeArgs } from "../../components/edge/edge.ts";
-import { promiseOf, record, type Recording } from "../support/mocks.ts";
+import { promiseOf, record, type MockOptions, type Recording } from "../support/mocks.ts";
 import { sampleConfig, sampleImages } from "../support/sample-config.ts";
 
 interface Surroundings {
   readonly edgeHosts?: number;
   readonly changes?: Record<string, unknown>;
+  readonly now?: Date;
 }
 
 /** An edge beside a stand-in for each thing that it waits for. */
-async function build({ edgeHosts = 1, changes = {} }: Surroundings = {}): Promise<Recording<Edge>> {
+async function build({ edgeHosts = 1, changes = {}, now = new Date(0) }: Surroundings = {}): Promise<Recording<Edge>> {
   const config = sampleConfig({ "berth:sshKey": "private", ...changes });
-  return record(async () => {
+  const outputs: MockOptions["outputs"] = ({ type, name }) => ({
+    ...(name.endsWith("-request") && { stdout: `request of ${name}` }),
+    ...(type.startsWith("cloudflare:") && { certificate: `signed for ${name}` }),
+  });
+  const program = async () => {
     const pulumi = await import("@pulumi/pulumi");
     const { connection } = await import("../../components/fleet/connection.ts");
+    const { signByOriginCa } = await import("../../components/cloudflare/origin-certificate.ts");
     const { Edge } = await import("../../components/edge/edge.ts");
     class StandIn extends pulumi.CustomResource {}
     const farewell: EdgeArgs["fleet"]["farewell"] = (name, _host, said, opts) =>
@@ -28,8 +34,12 @@ async function build({ edgeHosts = 1, changes = {} }: Surroundings = {}): Promis
       networks: { id: () => pulumi.output("network-id"), name: (tier) => pulumi.output(`palmistry-${tier}`) },
       upstreamsReady: pulumi.output([stand("services")]),
       records: (host, dependsOn) => [new StandIn("test:stand:In", `dns-${host.name}`, {}, { dependsOn })],
+      sign: signByOriginCa,
+      presented: config.cloudflare !== "none" && config.cloudflare.originPulls ? [stand("presented")] : [],
+      now,
     });
-  });
+  };
+  return record(program, { outputs });
 }
 
 describe("Edge", () => {
@@ -115,6 +125,92 @@ describe("Edge", () => {
     assert.match(String(inputs["stdin"]), /^==> cloudflare.ini <==\ndns_cloudflare_api_token = the-token$/m);
     assert.doesNotMatch(String(inputs["create"]), /the-token/);
     assert.deepEqual([...secrets].toSorted(), ["connection", "stdin"]);
+  });
+
+  describe("with certificates of Cloudflare's Origin CA", () => {
+    const changes = {
+      "berth:cloudflare": { zoneId: "0123456789abcdef0123456789abcdef", proxied: true },
+      "berth:certificates": { main: { issuer: "cloudflare-origin", validity: 90 } },
+    };
+    const command = "command:remote:Command";
+
+    it("takes each host's request to Cloudflare, and what was signed for it back", async () => {
+      const edge = await build({ edgeHosts: 2, changes });
+      for (const host of ["vm-1", "vm-2"]) {
+        const name = `edge-${host}-certificate-main`;
+        const program = "'/var/lib/berth/edge/bin/edge'";
+        assert.equal(
+          edge.get(`${name}-request`, command).inputs["create"],
+          `${program} 'request' 'palmistry' 'main' 'ecdsa-p256' '1.0' 'api.palmistry.test' 'palmistry.test'`,
+        );
+        assert.deepEqual(edge.get(`${name}-signed`).inputs, {
+          csr: `request of ${name}-request`,
+          hostnames: ["api.palmistry.test", "palmistry.test"],
+          requestType: "origin-ecc",
+          requestedValidity: 90,
+        });
+        const issued = edge.get(name, command);
+        assert.equal(issued.inputs["create"], `${program} 'issued' 'palmistry' 'main'`);
+        assert.equal(issued.inputs["stdin"], `signed for ${name}-signed`);
+      }
+    });
+
+    it("asks for another one with each period, and at once with another generation", async () => {
+      const asked = async (days: number, generation = 1) => {
+        const certificates = { main: { issuer: "cloudflare-origin", validity: 90, generation } };
+        const now = new Date(days * 24 * 60 * 60 * 1000);
+        const edge = await build({ changes: { ...changes, "berth:certificates": certificates }, now });
+        return edge.get("edge-vm-1-certificate-main-request").inputs["create"];
+      };
+      assert.equal(await asked(0), await asked(59));
+      assert.notEqual(await asked(59), await asked(60));
+      assert.notEqual(await asked(0), await asked(0, 2));
+    });
+
+    it("sends visitors to no host before it has its certificate, for the Origin CA does not look at it", async () => {
+      const edge = await build({ edgeHosts: 2, changes });
+      assert.deepEqual(edge.get("dns-vm-1").dependsOn, ["edge-vm-1-certificate-main"]);
+      assert.deepEqual(edge.get("dns-vm-2").dependsOn, ["edge-vm-2-certificate-main"]);
+    });
+  });
+
+  describe("with a client certificate of Cloudflare's", () => {
+    const changes = (originPulls: object) => ({
+      "berth:cloudflare": { zoneId: "0123456789abcdef0123456789abcdef", proxied: true, originPulls },
+    });
+    const files = async (originPulls: object) => {
+      const edge = await build({ changes: changes(originPulls) });
+      return String(edge.get("edge-vm-1-sites").inputs["stdin"]);
+    };
+
+    it("has each site ask for it, and demand it once that is said", async () => {
+      const presented = await files({ stage: "presented" });
+      assert.equal(presented.match(/ssl_verify_client optional_no_ca;/g)?.length, 2);
+      const demanded = await files({ stage: "demanded", sites: ["api.${domain}"] });
+      assert.equal(demanded.match(/ssl_verify_client on;/g)?.length, 1);
+      assert.match(demanded, /^==> sites\/palmistry\.client-ca\.pem <==\n-----BEGIN CERTIFICATE-----\nMIIGCjCC/m);
+      assert.doesNotMatch(
+        await files({ stage: "presented", sites: ["${domain}"] }),
+        /optional_no_ca[^]*optional_no_ca/,
+      );
+    });
+
+    it("goes live after Cloudflare shows it", async () => {
+      const edge = await build({ changes: changes({ stage: "demanded" }) });
+      assert.deepEqual(edge.get("edge-vm-1-sites").dependsOn, ["edge-vm-1-runtime", "presented", "services"]);
+    });
+  });
+
+  it("asks for everything again on a host that was set up anew under its name", async () => {
+    const keys = async (hostKey: string) => {
+      const hosts = [{ name: "vm-1", address: "127.0.0.1", port: 2222, hostKey, labels: { edge: "true" } }];
+      const edge = await build({ changes: { "berth:hosts": JSON.stringify(hosts) } });
+      return ["runtime", "sites", "certificate-main"].map(
+        (step) => (edge.get(`edge-vm-1-${step}`).inputs["connection"] as Record<string, unknown>)["hostKey"],
+      );
+    };
+    const anew = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAnewAnewAnewAnewAnewAnewAnewAnewAnewAnewAnew";
+    assert.deepEqual(await keys(anew), [anew, anew, anew], "a command runs again when its connection is another one");
   });
 
   it("names the address of the first site", async () => {

@@ -5,7 +5,9 @@ import { connect, createServer as createTcpServer, type AddressInfo, type Server
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createServer } from "node:tls";
-import { failedAttempts, siteCertificate } from "../../../operations/certificates.ts";
+import { makeAuthority, readRequest, signRequest } from "../../../lab/cloudflare/origin-ca.ts";
+import { clientCertificateEnds, failedAttempts, siteCertificate } from "../../../operations/certificates.ts";
+import { clientCertificate } from "../../support/client-certificate.ts";
 
 describe("reading a site's certificate from the edge", () => {
   let directory: string;
@@ -60,13 +62,23 @@ describe("reading a site's certificate from the edge", () => {
     siteCertificate(connect(await listen(server), "127.0.0.1"), site, 1000);
 
   it("tells issuer, end and names of an issued one", async () => {
+    const known = { issuer: "Test CA", placeholder: false, matches: true, originCa: false };
     const options = { cert: read("site.pem"), key: read("site.key") };
     const certificate = await ask(createServer(options), "a.test");
     const lifetime = Date.parse(certificate.expires) - Date.parse(certificate.issued);
-    assert.deepEqual([certificate.issuer, certificate.placeholder, certificate.matches], ["Test CA", false, true]);
+    const { issuer, placeholder, matches, originCa } = certificate;
+    assert.deepEqual({ issuer, placeholder, matches, originCa }, known);
     assert.equal(lifetime, 2 * 24 * 60 * 60 * 1000);
     assert.equal((await ask(createServer(options), "x.b.test")).matches, true);
     assert.equal((await ask(createServer(options), "x.y.b.test")).matches, false);
+  });
+
+  it("knows one of Cloudflare's Origin CA", async () => {
+    const authority = makeAuthority("ec");
+    const csr = readRequest(read("site.csr"));
+    const cert = signRequest(authority, csr, ["a.test"], 7).pem;
+    const { originCa, placeholder } = await ask(createServer({ cert, key: read("site.key") }), "a.test");
+    assert.deepEqual([originCa, placeholder], [true, false]);
   });
 
   it("knows a self-signed one for a placeholder", async () => {
@@ -89,6 +101,31 @@ describe("reading a site's certificate from the edge", () => {
     const silent = createTcpServer(() => undefined);
     const port = await listen(silent);
     await assert.rejects(siteCertificate(connect(port, "127.0.0.1"), "a.test", 200), /no answer within 0.2 s/);
+  });
+});
+
+describe("reading what Cloudflare is known by from a stack file", () => {
+  const own = clientCertificate();
+  const days = (end: { expires: string }) => Math.round((Date.parse(end.expires) - Date.now()) / 86_400_000);
+
+  it("finds the ends of the certificate, and of the CA that lasts longest", () => {
+    const ca = clientCertificate(30).ca + own.ca;
+    const ends = clientCertificateEnds({ originPulls: { stage: "demanded", certificate: own.certificate, ca } });
+    assert.deepEqual(
+      ends.map((end) => [end.what, days(end)]),
+      [
+        ["berth:cloudflare.originPulls.certificate", 2],
+        ["berth:cloudflare.originPulls.ca", 30],
+      ],
+    );
+  });
+
+  it("finds the end of the CA that Cloudflare publishes, where its certificate is asked for", () => {
+    assert.deepEqual(clientCertificateEnds({ originPulls: { stage: "presented" } }), [
+      { what: "the CA of the certificate that Cloudflare shows", expires: "2029-11-01T17:00:00.000Z" },
+    ]);
+    assert.deepEqual(clientCertificateEnds({ proxied: true }), []);
+    assert.deepEqual(clientCertificateEnds("none"), []);
   });
 });
 

@@ -49,16 +49,23 @@ describe("npm run berth", () => {
   const usage: [string[], string][] = [
     [
       ["nope"],
-      'berth: unknown verb, got "nope"; use one of pin, releases, rollback, status, certificate, unlock, host-key',
+      'berth: unknown verb, got "nope"; use one of pin, releases, rollback, status, certificate, alerts, unlock, host-key',
     ],
     [
       ["toString"],
-      'berth: unknown verb, got "toString"; use one of pin, releases, rollback, status, certificate, unlock, host-key',
+      'berth: unknown verb, got "toString"; use one of pin, releases, rollback, status, certificate, alerts, unlock, host-key',
     ],
-    [["status"], "berth status: takes <stack> [--deep] [--json], got none; see `npm run berth -- status --help`"],
+    [
+      ["status"],
+      "berth status: takes <stack> [--deep] [--days N] [--json], got none; see `npm run berth -- status --help`",
+    ],
     [
       ["status", "a", "b"],
-      "berth status: takes <stack> [--deep] [--json], got a b; see `npm run berth -- status --help`",
+      "berth status: takes <stack> [--deep] [--days N] [--json], got a b; see `npm run berth -- status --help`",
+    ],
+    [
+      ["status", "a", "--days", "a week"],
+      'berth status: --days: is not a number of days, got "a week"; write for example 21',
     ],
     [["status", "a", "--jsno"], "berth status: unknown option '--jsno'; see `npm run berth -- status --help`"],
     [["certificate", "a", "forge"], 'berth certificate: is neither renew nor revoke, got "forge"; write one of them'],

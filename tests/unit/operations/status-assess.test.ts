@@ -6,6 +6,7 @@ import {
   assessHost,
   assessSchedule,
   assessService,
+  clientCertificateProblems,
   type RawConfig,
   type RawNode,
   type RawTask,
@@ -163,6 +164,7 @@ describe("status of a certificate", () => {
     issued: "2026-03-13T00:00:00Z",
     expires: "2026-08-01T00:00:00Z",
     issuer: "CA",
+    originCa: false,
     placeholder: false,
     matches: true,
   };
@@ -181,8 +183,31 @@ describe("status of a certificate", () => {
     assert.equal(problem({ expires: "2026-05-31T00:00:00Z" }), "has expired");
   });
 
+  it("is bad a month before its end, or when fewer days are left than was asked for", () => {
+    const years = { issued: "2012-01-01T00:00:00Z", originCa: true };
+    const due = "expires in 29 days: run `pulumi up`, which gets another";
+    assert.equal(problem({ ...years, expires: "2026-06-30T12:00:00Z" }), due);
+    assert.equal(problem({ ...years, expires: "2026-07-02T00:00:00Z" }), null);
+    const within = (days: number) => assessCertificate("a.test", "web-1", good, now, days).problem;
+    assert.deepEqual([within(61), within(62)], [null, "expires in 61 days: renewal fails"]);
+  });
+
   it("is bad when the edge does not answer", () => {
     assert.equal(assessCertificate("a.test", "web-1", new Error("refused"), now).problem, "cannot be read: refused");
+  });
+});
+
+describe("status of what Cloudflare is known by", () => {
+  const now = Date.parse("2026-06-01T00:00:00Z");
+  const ends = [{ what: "the CA", expires: "2026-07-11T00:00:00Z" }];
+
+  it("is bad a month before its end, or when fewer days are left than was asked for", () => {
+    const problems = (more: number, days?: number) => clientCertificateProblems(ends, now + more * 86_400_000, days);
+    assert.deepEqual(problems(0), []);
+    const consequence = "from then on the edge answers Cloudflare 400; see docs/cloudflare.md";
+    assert.deepEqual(problems(0, 41), [`the CA: expires in 40 days; ${consequence}`]);
+    assert.deepEqual(problems(11), [`the CA: expires in 29 days; ${consequence}`]);
+    assert.deepEqual(problems(41), [`the CA: has expired; ${consequence}`]);
   });
 });
 
