@@ -8,7 +8,7 @@ import { ZoneRules } from "./components/cloudflare/zone-rules.ts";
 import { load } from "./components/config/load.ts";
 import { Edge, type EdgeArgs } from "./components/edge/edge.ts";
 import { Fleet } from "./components/fleet/fleet.ts";
-import { chooseManager } from "./components/fleet/manager.ts";
+import { preflight } from "./components/fleet/preflight.ts";
 import { writeSshFiles } from "./components/fleet/ssh.ts";
 import { Networks } from "./components/network/networks.ts";
 import { releaseContent } from "./components/release/content.ts";
@@ -21,7 +21,7 @@ import { createWorkloads } from "./components/workloads/workloads.ts";
 
 const config = await load();
 writeSshFiles(config);
-await chooseManager(config, { preview: pulumi.runtime.isDryRun() });
+await preflight(config, { preview: pulumi.runtime.isDryRun() });
 
 const fleet = new Fleet("fleet", { config, proxyRanges: cloudflareRanges });
 const onSwarm = { dependsOn: fleet.ready };

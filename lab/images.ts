@@ -185,7 +185,7 @@ function baseImage(suite: BaseImage["suite"]): BaseImage {
   return { kind: "base", name, suite, tag: `berth-lab/${name}:${hash(bootstrapCommand(suite, "-"))}` };
 }
 
-function builtImage(
+export function builtImage(
   name: string,
   base: Image,
   files: Readonly<Record<string, string>>,

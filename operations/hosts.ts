@@ -3,7 +3,7 @@ import { Agent, request } from "node:http";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import type { Duplex } from "node:stream";
-import type { Host } from "../components/config/host.ts";
+import type { Host, Jump } from "../components/config/host.ts";
 import { CommandConnection } from "../components/fleet/dial-stdio.ts";
 import { renderKnownHosts, renderSshConfig, sshDirectory } from "../components/fleet/ssh.render.ts";
 import { keptManager, sshCommand, writeSshFiles } from "../components/fleet/ssh.ts";
@@ -36,16 +36,46 @@ export interface DockerHost {
   close(): void;
 }
 
-/** Machines of the stack file. */
+/** Machines of the stack file, with the jump hosts that they are reached through. */
 export async function hostsOf(file: StackFile): Promise<Host[]> {
+  const [{ stackSchema }, { check, toProblems }, { hostKeyRules }, { jumpRules, withJumps }] = await Promise.all([
+    import("../components/config/stack.ts"),
+    import("../components/config/findings.ts"),
+    import("../components/config/host-rules.ts"),
+    import("../components/config/jump.ts"),
+  ]);
+  const { hosts, jumpHosts } = file.values;
+  const { whole, findings } = check(stackSchema.pick({ hosts: true, jumpHosts: true }), { hosts, jumpHosts });
+  const local = file.values["environment"] === "local";
+  const rules = whole
+    ? [
+        ...whole.hosts.flatMap((host, index) => (local ? [] : hostKeyRules(["hosts", index], host, "<stack>"))),
+        ...jumpRules(whole.hosts, whole.jumpHosts, local ? "local" : "production"),
+      ]
+    : findings;
+  if (whole && rules.length === 0) return withJumps(whole.hosts, whole.jumpHosts);
+  const problems = toProblems("berth:", rules).map(({ path, message }) => `${path}: ${message}`);
+  throw new OperatorError([`${file.path}: the hosts cannot be read:`, ...problems].join("\n  - "));
+}
+
+/** A jump host of the stack file, whose key must be pinned: what is asked through it is believed. */
+export async function jumpHostOf(file: StackFile, name: string): Promise<Jump> {
   const [{ stackSchema }, { check, toProblems }] = await Promise.all([
     import("../components/config/stack.ts"),
     import("../components/config/findings.ts"),
   ]);
-  const { whole, findings } = check(stackSchema.pick({ hosts: true }), { hosts: file.values["hosts"] });
-  if (whole) return whole.hosts;
-  const problems = toProblems("berth:", findings).map(({ path, message }) => `${path}: ${message}`);
-  throw new OperatorError([`${file.path}: the hosts cannot be read:`, ...problems].join("\n  - "));
+  const { whole, findings } = check(stackSchema.pick({ jumpHosts: true }), { jumpHosts: file.values["jumpHosts"] });
+  const found = whole?.jumpHosts[name];
+  if (found?.hostKey !== undefined) return { name, ...found };
+  const path = `berth:jumpHosts.${name}`;
+  const problems = whole
+    ? [
+        found === undefined
+          ? `${path}: is missing; add its address, user and hostKey`
+          : `${path}.hostKey: is missing; run \`npm run berth -- host-key ${found.address}\` and paste the line it prints`,
+      ]
+    : toProblems("berth:", findings).map((problem) => `${problem.path}: ${problem.message}`);
+  throw new OperatorError([`${file.path}: the jump host cannot be read:`, ...problems].join("\n  - "));
 }
 
 /** What the stack file says of its machines and their surroundings, as far as a check of them needs it. */
@@ -54,12 +84,18 @@ export async function surroundingsOf(file: StackFile) {
     import("../components/config/stack.ts"),
     import("../components/config/findings.ts"),
   ]);
-  const { registry, firewall, certificates } = file.values;
-  const asked = stackSchema.pick({ registry: true, firewall: true, certificates: true });
-  const { whole, findings } = check(asked, { registry, firewall, certificates });
+  const { registry, firewall, certificates, swarm, docker } = file.values;
+  const asked = stackSchema.pick({ registry: true, firewall: true, certificates: true, swarm: true, docker: true });
+  const { whole, findings } = check(asked, { registry, firewall, certificates, swarm, docker });
   if (whole) {
     const dnsChallenges = Object.values(whole.certificates).some(({ challenge }) => challenge === "dns-01");
-    return { registry: whole.registry, firewall: whole.firewall, dnsChallenges };
+    return {
+      registry: whole.registry,
+      firewall: whole.firewall,
+      dnsChallenges,
+      autolock: whole.swarm.autolock,
+      docker: whole.docker,
+    };
   }
   const problems = toProblems("berth:", findings).map(({ path, message }) => `${path}: ${message}`);
   throw new OperatorError([`${file.path}: what the hosts are set up with cannot be read:`, ...problems].join("\n  - "));

@@ -24,6 +24,7 @@ export const verbs: Readonly<Record<string, Entry>> = {
     load: () => import("./verbs/certificate.ts"),
   },
   alerts: { summary: "print alert rules for Prometheus", load: () => import("./verbs/alerts.ts") },
+  unlock: { summary: "unlock managers after a restart, or keep the key", load: () => import("./verbs/unlock.ts") },
   "host-key": { summary: "print the host key line of a machine", load: () => import("./verbs/host-key.ts") },
 };
 

@@ -35,6 +35,17 @@ export async function configSecret(ref: StackRef, key: string): Promise<string> 
   return ((await json(ref, args)) as { value: string }).value;
 }
 
+/** Puts a secret into the stack file, encrypted; it goes to Pulumi by standard input. */
+export async function setConfigSecret(ref: StackRef, key: string, value: string): Promise<void> {
+  const args = ["config", "set", "--secret", key, ...select(ref), ...file(ref), "--non-interactive"];
+  const { code, stderr } = await run(ref, args, ["pipe", "pipe", "pipe"], {}, value);
+  if (code === 0) return;
+  throw new OperatorError(
+    `pulumi config set: failed with exit code ${code ?? "none"}: ${stderr.trim().replace(/^error: /, "")}; ` +
+      "the verbs use the environment's backend and passphrase",
+  );
+}
+
 export interface UpResult {
   /** Exit code; `null` when a signal ended it. */
   readonly code: number | null;
@@ -102,11 +113,14 @@ async function run(
   args: readonly string[],
   stdio: StdioOptions,
   env: NodeJS.ProcessEnv = {},
+  input?: string,
 ): Promise<Exit> {
   return new Promise((resolve, reject) => {
     const child = spawn("pulumi", args, { cwd: ref.root, stdio, env: { ...process.env, ...env } });
     let stdout = "";
     let stderr = "";
+    // One that ends without reading says why by its exit.
+    child.stdin?.on("error", () => undefined).end(input);
     child.stdout?.setEncoding("utf8").on("data", (chunk: string) => (stdout += chunk));
     child.stderr?.setEncoding("utf8").on("data", (chunk: string) => (stderr += chunk));
     const outlive = () => undefined;

@@ -4,6 +4,7 @@ import { scheduleLabel } from "../components/service/schedule.render.ts";
 import { lastDue, parseCron } from "../components/shared/cron.ts";
 import { parseImageRef } from "../components/shared/image-ref.ts";
 import type { ClientCertificateEnd, SiteCertificate } from "./certificates.ts";
+import type { RawTaskTemplate } from "./hardening.ts";
 
 /*
  * What is wanted against what was seen. Pure: `problem` says in words what an operator must know, and any problem
@@ -146,6 +147,7 @@ export interface RawService {
   readonly Spec: {
     readonly Name: string;
     readonly Mode: { readonly Replicated?: { readonly Replicas?: number }; readonly Global?: object };
+    readonly TaskTemplate?: RawTaskTemplate;
   };
 }
 
@@ -194,6 +196,19 @@ export interface RawContainer {
 /** Label of what belongs to the edge of a host, and the beginning of the names of its generations. */
 export const edgeName = "berth-edge";
 
+/** The generation of nginx that a host started last. */
+export function newestGeneration(
+  containers: readonly RawContainer[],
+): { readonly name: string; readonly image: string } | undefined {
+  const generations = containers.flatMap(({ Names, Image }) =>
+    Names.flatMap((name) => {
+      const number = /^\/berth-edge-(\d+)$/.exec(name)?.[1];
+      return number === undefined ? [] : [{ number: Number(number), name: name.slice(1), image: Image }];
+    }),
+  );
+  return generations.toSorted((a, b) => b.number - a.number)[0];
+}
+
 /**
  * The edge on its hosts, one nginx on each. An older generation may still serve its last visitors beside the newest
  * one; the pause container that holds the ports is no generation.
@@ -203,15 +218,7 @@ export function assessEdge(
   hosts: readonly (readonly RawContainer[] | Error)[],
 ): ServiceStatus {
   const known = hosts.flatMap((containers) => (containers instanceof Error ? [] : [containers]));
-  const newest = known.flatMap((containers) => {
-    const generations = containers.flatMap(({ Names, Image }) =>
-      Names.flatMap((name) => {
-        const number = /^\/berth-edge-(\d+)$/.exec(name)?.[1];
-        return number === undefined ? [] : [{ number: Number(number), image: Image }];
-      }),
-    );
-    return generations.toSorted((a, b) => b.number - a.number).slice(0, 1);
-  });
+  const newest = known.flatMap((containers) => newestGeneration(containers) ?? []);
   const live = [...new Set(newest.map(({ image }) => image))];
   const matches = pinned !== undefined && live.every((image) => sameImage(image, pinned));
   const counts = { wanted: hosts.length, running: known.length === hosts.length ? newest.length : null };

@@ -44,6 +44,7 @@ supplied; a secret that stands in clear in the file is refused.
 | \`berth:sshKey\` | Private key for SSH to the hosts; without it the SSH agent is asked |
 | \`berth:dnsToken\` | Token for challenges by DNS, with no right but to edit the DNS of the zone; kept on the edge hosts |
 | \`berth:originPullKey\` | Private key, PEM, of \`cloudflare.originPulls.certificate\` |
+| \`berth:unlockKey\` | Key of locked managers, as \`berth unlock --save\` keeps it; only that verb reads it |
 | \`cloudflare:apiToken\` | Token that may edit the zone; \`CLOUDFLARE_API_TOKEN\` in the environment does as well |
 `;
 
@@ -219,6 +220,7 @@ export function renderStackJsonSchema(): string {
           ...Object.fromEntries(Object.entries(stack.properties).map(([key, value]) => [`berth:${key}`, value])),
           "berth:sshKey": { description: "Private key for SSH to the hosts", ...secure },
           "berth:dnsToken": { description: "Token for challenges by DNS", ...secure },
+          "berth:unlockKey": { description: "Key of locked managers", ...secure },
           "cloudflare:apiToken": { description: "Token that may edit the zone", ...secure },
         },
         patternProperties: { "^(?!berth:)[^:]+:": {} },

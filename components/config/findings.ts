@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Problem } from "../shared/errors.ts";
+import { composeWord } from "./compose-words.ts";
 import { lenient, type Parts } from "./lenient.ts";
 import { unknownKey, wording } from "./refusals.ts";
 
@@ -55,7 +56,7 @@ function toFindings(issue: z.core.$ZodIssue, schema: z.ZodType, document: unknow
   const path = issue.path as Path;
   if (issue.code === "unrecognized_keys") {
     const message = unknownKey(knownKeys(schema, path, document));
-    return issue.keys.map((key) => ({ path: [...path, key], message }));
+    return issue.keys.map((key) => ({ path: [...path, key], message: composeWord([...path, key]) ?? message }));
   }
   if (issue.code === "invalid_key") return issue.issues.map(({ message }) => ({ path, message }));
   if (issue.code === "invalid_union") {

@@ -1,5 +1,6 @@
 import type { Finding, Path } from "./findings.ts";
-import type { Host } from "./host.ts";
+import type { HostEntry } from "./host.ts";
+import { hostKeyLine } from "./jump.ts";
 import type { Parts } from "./lenient.ts";
 import { placeholder } from "./placeholders.ts";
 import { list, show } from "./refusals.ts";
@@ -7,9 +8,9 @@ import type { Environment } from "./stack.ts";
 
 /* Rules across the hosts of a stack file. */
 
-export type HostParts = Parts<Host>;
+export type HostParts = Parts<HostEntry>;
 
-export function hostRules(hosts: readonly HostParts[], environment: Environment): Finding[] {
+export function hostRules(hosts: readonly HostParts[], environment: Environment, stack: string): Finding[] {
   if (hosts.length === 0) return [];
   return [
     ...twice(hosts, (host) => host.name, "name", "is the name of another host"),
@@ -20,7 +21,7 @@ export function hostRules(hosts: readonly HostParts[], environment: Environment)
       "is the address and port of another host",
     ),
     ...twice(hosts, (host) => host.privateAddress, "privateAddress", "is the private address of another host"),
-    ...hosts.flatMap((host, index) => (environment === "local" ? [] : realHostRules(["hosts", index], host))),
+    ...hosts.flatMap((host, index) => (environment === "local" ? [] : realHostRules(["hosts", index], host, stack))),
     ...edgeRules(hosts),
     ...managerRules(hosts),
     ...(hosts.length > 1 ? hosts.flatMap((host, index) => privateAddressRules(["hosts", index], host)) : []),
@@ -42,17 +43,23 @@ function twice(
   );
 }
 
-function realHostRules(path: Path, { address, publicAddress, hostKey, port = 22 }: HostParts): Finding[] {
-  const unreal = placeholder([...path, "address"], address, address, "write the address of your machine");
-  const dialled = address === undefined || unreal.length > 0 ? "<address>" : address;
-  const line = `\`npm run berth -- host-key ${port === 22 ? dialled : `${dialled}:${port}`}\``;
+function realHostRules(path: Path, host: HostParts, stack: string): Finding[] {
+  const { address, publicAddress } = host;
   return [
-    ...unreal,
+    ...placeholder([...path, "address"], address, address, "write the address of your machine"),
     ...placeholder([...path, "publicAddress"], publicAddress, publicAddress, "write what visitors reach"),
-    ...(hostKey === undefined
-      ? [{ path: [...path, "hostKey"], message: `is missing; run ${line} and paste the line it prints` }]
-      : []),
+    ...hostKeyRules(path, host, stack),
   ];
+}
+
+/** Outside the local environment nobody is believed to be the machine because they answer at its address. */
+export function hostKeyRules(path: Path, host: HostParts, stack: string): Finding[] {
+  const { address, hostKey, port = 22, jump } = host;
+  if (hostKey !== undefined) return [];
+  const unreal = placeholder([], address, address, "").length > 0;
+  const dialled = address === undefined || unreal ? "<address>" : address;
+  const line = hostKeyLine(dialled, port, jump === undefined ? undefined : { jump, stack });
+  return [{ path: [...path, "hostKey"], message: `is missing; run ${line} and paste the line it prints` }];
 }
 
 function edgeRules(hosts: readonly HostParts[]): Finding[] {

@@ -20,6 +20,9 @@ export const host = z.strictObject({
     .regex(/^[a-z_][a-z0-9_-]{0,31}$/, { error: refuse("is not a user name", "write the name of a Unix user") })
     .default("root")
     .describe("SSH user; must be root or have password-less sudo"),
+  jump: label
+    .optional()
+    .describe("Jump host that SSH goes through, by its name below `berth:jumpHosts`; dialled directly by default"),
   hostKey: z
     .string()
     .regex(/^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+=*$/, {
@@ -46,10 +49,30 @@ export const host = z.strictObject({
     .describe("drain moves every task to other hosts and takes the host out of DNS, for example before a removal"),
   memory: size.optional().describe("Memory it has; with it, what cannot fit on the hosts is refused"),
   cpus: z.number().positive().optional().describe("Cores it has; with them, what cannot fit on the hosts is refused"),
+  disk: size.optional().describe("Size of its disks; with it, a machine with smaller ones is refused"),
   labels: z.record(label, z.string()).default({}).describe('Swarm node labels; `edge: "true"` runs the edge here'),
 });
 
-export type Host = z.output<typeof host>;
+/** A machine that SSH goes through on its way to hosts, and that is otherwise none of berth's business. */
+export const jumpHost = z.strictObject({
+  address: host.shape.address,
+  port: host.shape.port,
+  user: host.shape.user.describe("SSH user; needs no right but to forward connections to the hosts"),
+  hostKey: host.shape.hostKey,
+});
+
+export type JumpHost = z.output<typeof jumpHost>;
+
+/** A jump host under its name in the stack file. */
+export interface Jump extends JumpHost {
+  readonly name: string;
+}
+
+/** A machine as its line of the stack file has it. */
+export type HostEntry = z.output<typeof host>;
+
+/** A machine, with the jump host that its line names. */
+export type Host = Omit<HostEntry, "jump"> & { readonly jump?: Jump };
 
 /** Hosts that keep the state of the swarm, in the order of the stack file; the first one makes the swarm. */
 export function managersOf<H extends Pick<Host, "role">>(hosts: readonly H[]): H[] {

@@ -9,13 +9,22 @@ import { certificateRules, resolveCertificates, sourceRules, type Certificate } 
 import { check, toProblems, type Finding, type Path } from "./findings.ts";
 import type { Firewall } from "./firewall.ts";
 import type { Host } from "./host.ts";
+import { withJumps } from "./jump.ts";
 import { withManaged } from "./managed.ts";
 import { list, show } from "./refusals.ts";
 import { maintenanceRules, resolveSystem, siteRules } from "./resolve.ts";
 import { roomRules } from "./room-rules.ts";
 import { isSecretKey, secretProblems, suppliedSecrets } from "./secret-rules.ts";
 import { stackRules, stackSystemRules, volumeUsers } from "./stack-rules.ts";
-import { stackSchema, type Acme, type Cloudflare, type Environment, type Registry, type Stack } from "./stack.ts";
+import {
+  stackSchema,
+  type Acme,
+  type Cloudflare,
+  type DockerEngine,
+  type Environment,
+  type Registry,
+  type Stack,
+} from "./stack.ts";
 import { systemRules } from "./system-rules.ts";
 import { systemSchema, type System } from "./system.ts";
 
@@ -32,6 +41,10 @@ export interface Config {
   readonly volumes: Readonly<Record<string, string>>;
   /** Raised when the tokens by which hosts join the swarm are to be replaced. */
   readonly joinTokens: number;
+  /** What managers keep is encrypted, and each has to be unlocked after a restart. */
+  readonly autolock: boolean;
+  /** The Docker that the hosts get. */
+  readonly docker: DockerEngine;
   readonly firewall: Firewall;
   readonly registry: Registry;
   readonly acme: Acme;
@@ -91,6 +104,7 @@ export function parse(raw: RawConfig): Config {
     ...toProblems("berth:", findings),
     ...toProblems("berth:", restore(stackRules(stack.rest, raw.stack), stack.original)),
     ...secretProblems(raw, known ? system.rest : undefined),
+    ...(known || raw.systemFailure !== undefined ? neighbourProblems(stack.rest.system, raw.knownSystems ?? []) : []),
   ];
   if (known) {
     const sites = stack.rest.domain === undefined ? [] : siteRules(system.rest.edge?.sites ?? [], stack.rest.domain);
@@ -115,7 +129,6 @@ export function parse(raw: RawConfig): Config {
       ...toProblems("berth:", sourceRules(stack.rest, edge ?? {}, here)),
       ...capacityProblems(stack.rest, system.rest),
       ...nameProblems(stack.rest.system, system.rest.name),
-      ...neighbourProblems(stack.rest.system, raw.knownSystems ?? []),
     );
   } else if (raw.systemFailure !== undefined) {
     const file = `systems/${stack.rest.system ?? ""}/system.ts`;
@@ -137,7 +150,7 @@ export function parse(raw: RawConfig): Config {
     environment: whole.environment,
     domain: whole.domain,
     system: resolveSystem(system.whole, whole, unset),
-    hosts: whole.hosts,
+    hosts: withJumps(whole.hosts, whole.jumpHosts),
     volumes: Object.fromEntries(
       Object.keys(volumeUsers(system.whole)).map((volume) => [
         volume,
@@ -145,6 +158,8 @@ export function parse(raw: RawConfig): Config {
       ]),
     ),
     joinTokens: whole.swarm.joinTokens,
+    autolock: whole.swarm.autolock,
+    docker: whole.docker,
     firewall: whole.firewall,
     registry: whole.registry,
     acme: whole.acme,

@@ -1,10 +1,12 @@
-import { bytes, showBytes } from "../shared/size.ts";
+import { bytes, showBytes, type Size } from "../shared/size.ts";
 import type { Finding } from "./findings.ts";
 import type { Parts } from "./lenient.ts";
+import { show } from "./refusals.ts";
 import type { Resources } from "./resources.ts";
 import type { StackParts } from "./stack-rules.ts";
 import { poolerName } from "./store-rules.ts";
 import type { SystemParts } from "./system-rules.ts";
+import type { System } from "./system.ts";
 
 /* Whether a stack's hosts have room for what it runs on them. */
 
@@ -22,11 +24,25 @@ export function roomRules(stack: StackParts, system: SystemParts): Finding[] {
   const hosts = (stack.hosts ?? []).filter(({ state }) => state !== "drain");
   const loads = loadsOf(stack, system);
   return [
+    ...(stack.environment === "local" ? [] : smaller(stack.hosts ?? [], system.machine ?? {})),
     ...exceeded(hosts, loads, memory),
     ...exceeded(hosts, loads, reservedCores),
     ...tooLarge(hosts, loads, memory),
     ...tooLarge(hosts, loads, cores),
   ];
+}
+
+/** Hosts that are smaller by the stack file alone; what they really have is asked before anything is changed. */
+function smaller(hosts: readonly HostParts[], machine: Partial<System["machine"]>): Finding[] {
+  return hosts.flatMap((host, index) =>
+    (["memory", "cpus", "disk"] as const).flatMap((field): Finding[] => {
+      const [has, least] = [host[field], machine[field]];
+      const amount = (value: Size | number): number => (typeof value === "number" ? value : bytes(value));
+      if (has === undefined || least === undefined || amount(has) >= amount(least)) return [];
+      const message = `is less than system.machine.${field} asks for, got ${show(has)} for ${show(least)}; use a larger machine`;
+      return [{ path: ["hosts", index, field], message }];
+    }),
+  );
 }
 
 function loadsOf(stack: StackParts, system: SystemParts): Load[] {

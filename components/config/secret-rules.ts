@@ -13,7 +13,7 @@ const setLine = (key: string, stack: string): string => `\`pulumi config set --s
 
 /** Keys under `berth:` that are secrets. */
 export function isSecretKey(key: string): boolean {
-  return ["berth:sshKey", "berth:dnsToken", "berth:originPullKey"].includes(key);
+  return ["berth:sshKey", "berth:dnsToken", "berth:unlockKey", "berth:originPullKey"].includes(key);
 }
 
 export function secretProblems(raw: RawConfig, system: SystemParts | undefined): Problem[] {
@@ -38,6 +38,7 @@ export function secretProblems(raw: RawConfig, system: SystemParts | undefined):
     ...needless,
     ...inClear("berth:sshKey"),
     ...inClear("berth:dnsToken"),
+    ...inClear("berth:unlockKey"),
     ...dnsTokenProblems(raw),
     ...inClear("berth:originPullKey"),
     ...originPullKeyProblems(raw),

@@ -3,6 +3,7 @@ import { cloudflareRules, cloudflareSystemRules } from "./cloudflare-rules.ts";
 import { at, keysAt, type Finding, type Path } from "./findings.ts";
 import { firewallRules } from "./firewall.ts";
 import { hostRules, volumeRules } from "./host-rules.ts";
+import { jumpRules } from "./jump.ts";
 import type { Parts } from "./lenient.ts";
 import { originPullSiteRules } from "./origin-pulls.ts";
 import { placeholder } from "./placeholders.ts";
@@ -20,7 +21,8 @@ export type StackParts = Parts<Stack>;
 export function stackRules(stack: StackParts, name: string): Finding[] {
   const environment = stack.environment ?? "production";
   return [
-    ...hostRules(stack.hosts ?? [], environment),
+    ...hostRules(stack.hosts ?? [], environment, name),
+    ...jumpRules(stack.hosts ?? [], stack.jumpHosts ?? {}, environment),
     ...firewallRules(stack.firewall, stack.cloudflare),
     ...cloudflareRules(stack.cloudflare, stack.domain),
     ...Object.entries(stack.images ?? {}).flatMap(([key, ref]) => pinRules(["images", key], ref, environment, name)),

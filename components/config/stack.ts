@@ -3,7 +3,7 @@ import { imageRefPattern } from "../shared/image-ref.ts";
 import { certificateSource } from "./certificate.ts";
 import { cloudflare } from "./cloudflare.ts";
 import { firewall } from "./firewall.ts";
-import { host } from "./host.ts";
+import { host, jumpHost } from "./host.ts";
 import { refuse, show } from "./refusals.ts";
 import { addressRange, duration, envName, imageKey, label, oneLine, pem, rate, routePath, size } from "./scalars.ts";
 import { endpoint } from "./store.ts";
@@ -89,6 +89,25 @@ export const swarm = z.strictObject({
     .min(1)
     .default(1)
     .describe("Raise it to replace the tokens by which hosts join, when somebody may have seen one"),
+  autolock: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Managers encrypt what they keep, and ask for `npm run berth -- unlock` after each restart; " +
+        "they then do not restart by themselves for updates",
+    ),
+});
+
+export const dockerEngine = z.strictObject({
+  source: z
+    .enum(["distribution", "docker"])
+    .default("distribution")
+    .describe("Whose packages a host without Docker gets: the distribution's, or those of Docker's own repository"),
+  version: z
+    .string()
+    .regex(/^\d+(\.\d+){1,3}$/, { error: refuse("is not a version", 'write it in quotes, for example "20.10.24"') })
+    .optional()
+    .describe("Version of Docker, refused where another one runs containers; by default what the source has"),
 });
 
 export const stackSchema = z.strictObject({
@@ -99,11 +118,16 @@ export const stackSchema = z.strictObject({
     .regex(/^([a-z0-9-]+\.)+[a-z0-9-]+$/, { error: refuse("is not a domain name", "write for example palmistry.com") })
     .describe("Domain that `${domain}` stands for in the system"),
   hosts: z.array(host).min(1).describe("Machines, by SSH address"),
+  jumpHosts: z
+    .record(label, jumpHost)
+    .default({})
+    .describe("Machines that SSH goes through on its way to hosts, by the name that the hosts' `jump` gives them"),
   volumes: z
     .record(label, label)
     .default({})
     .describe("Host that keeps each volume, by store or volume; required with several hosts. Data is not moved"),
   swarm: swarm.prefault({}).describe("The swarm that the hosts form"),
+  docker: dockerEngine.prefault({}).describe("The Docker that the hosts get"),
   firewall: firewall.prefault({}).describe("What the hosts let in"),
   registry: registry.describe("Registry that the images come from"),
   images: z.record(imageKey, imageRef).default({}).describe("Image pins by key: `repository:tag@sha256:…`"),
@@ -149,4 +173,5 @@ export type Stack = z.output<typeof stackSchema>;
 export type Environment = z.output<typeof environment>;
 export type Acme = z.output<typeof acme>;
 export type { Cloudflare } from "./cloudflare.ts";
+export type DockerEngine = z.output<typeof dockerEngine>;
 export type Registry = z.output<typeof registry>;

@@ -1,3 +1,4 @@
+import { maxNameLength } from "../shared/naming.ts";
 import type { Finding, Path } from "./findings.ts";
 import type { Parts } from "./lenient.ts";
 import { list, show } from "./refusals.ts";
@@ -40,8 +41,17 @@ export function storeRules(system: Parts<System>, names: StoreNames): Finding[] 
       ...(store.kind === "managed" ? [] : unknown([...path, "networks"], store.networks, names.networks, "a network")),
       ...secretUses(path, store).flatMap((use) => secretRule(use, secrets, names.secrets)),
       ...kindRules(path, name, store, names),
+      ...(store.kind === "postgres" && store.pooler ? lengthRule([...path, "pooler"], system.name, name) : []),
     ];
   });
+}
+
+/** Names of systems and stores are short enough by themselves; that of a pooler has an ending. */
+function lengthRule(path: Path, system: string | undefined, store: string): Finding[] {
+  const name = `${system ?? ""}-${poolerName(store)}`;
+  if (system === undefined || name.length <= maxNameLength) return [];
+  const cure = `give ${store} a name that is shorter by ${name.length - maxNameLength}`;
+  return [{ path, message: `has a name above Docker's ${maxNameLength} characters, got ${show(name)}; ${cure}` }];
 }
 
 function kindRules(path: Path, name: string, store: StoreParts, names: StoreNames): Finding[] {

@@ -118,9 +118,11 @@ function settings({ user, hostKey }: Host): string[] {
     "LoginGraceTime 30",
     "MaxStartups 100:30:200",
     "MaxSessions 100",
-    // A client that has gone is noticed within five minutes.
-    "ClientAliveInterval 60",
-    "ClientAliveCountMax 5",
+    // A client that has gone is noticed within five minutes, inside of the encryption, where nobody can pretend.
+    "ClientAliveInterval 150",
+    "ClientAliveCountMax 2",
+    "TCPKeepAlive no",
+    "Compression no",
     "LogLevel VERBOSE",
     // Taken from OpenSSH's own lists, so that what newer versions bring comes along.
     "KexAlgorithms -ecdh-sha2-*,diffie-hellman-group14-*,diffie-hellman-group-exchange-*,diffie-hellman-group1-*",

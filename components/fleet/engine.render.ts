@@ -1,11 +1,13 @@
 import type { Host } from "../config/host.ts";
-import type { Registry } from "../config/stack.ts";
+import type { DockerEngine, Registry } from "../config/stack.ts";
 import { quote } from "../shared/shell.ts";
 import { looks, newer, place, renderScript } from "./script.ts";
 import { systemPackages } from "./system.render.ts";
 
 /** Room for packages, their downloads and the first images. */
-const diskMegabytes = 2048;
+export const diskMegabytes = 2048;
+/** Distribution and version, as /etc/os-release has them. */
+export const supportedSystems = ["debian 12", "debian 13", "ubuntu 22.04", "ubuntu 24.04"];
 /** Files and connections that a container may have open. */
 const openFiles = 65536;
 /** Longest wait for a package manager that runs already: cloud images update themselves at their first boot. */
@@ -21,13 +23,23 @@ export interface EngineArgs {
    */
   readonly dnsChallenges?: boolean;
   readonly registry: Registry;
+  /** @default - the distribution's, in the version that it has */
+  readonly docker?: DockerEngine;
 }
+
+/** Docker's key as its repository gives it out, by its digest: a stranger's is refused. */
+const dockerKey = {
+  address: "https://download.docker.com/linux",
+  sha256: "1500c1f56fa9e26b9b8f42452a553675796ade0807cdce11975eb98170b3a570",
+};
 
 /**
  * Packages, Docker's configuration and Docker itself. The configuration comes first, so that the daemon starts with
  * it as soon as it is installed.
  */
-export function renderEngine({ host, edge, dnsChallenges, registry }: EngineArgs): string {
+export function renderEngine(args: EngineArgs): string {
+  const { host, edge, dnsChallenges, registry, docker = { source: "distribution" } } = args;
+  const own = docker.source === "docker";
   // curl speaks to Docker's socket where its command line has no way to take a secret by standard input.
   const packages = [
     "apparmor",
@@ -52,7 +64,7 @@ ${place}
 ${newer}
 
 main() {
-  wanted=${quote(packages.join(" "))}
+  wanted=${quote(packages.join(" "))}${docker.version === undefined ? "" : ` version=${quote(docker.version)}`}
   # shellcheck disable=SC1091
   system=$(. /etc/os-release && echo "$ID $VERSION_ID")
   case "$system" in
@@ -61,14 +73,13 @@ main() {
     *) refuse "the operating system is not supported, got $system; use Debian 12 or 13 or Ubuntu 22.04 or 24.04" ;;
   esac
   present=$(dpkg-query --show --showformat '\${db:Status-Status}:\${Package} ')
-  # Docker's own packages exclude the distribution's and do as well.
-  if installed docker-ce; then engine='docker-ce docker-ce-cli containerd.io'; else wanted="$wanted $engine"; fi
+${own ? chooseOwn : chooseDistribution}
   # Each of the others is a time service already, and is removed for another one.
   installed chrony || installed ntpsec || installed ntp || wanted="$wanted systemd-timesyncd"
 
   configure
-  install_packages
-  hold
+${own ? "  add_repository\n" : ""}  install_packages
+${docker.version === undefined ? "" : `  keep_version\n`}  hold
   start
 ${host.user === "root" ? "" : `  admit ${quote(host.user)}\n`}}
 
@@ -88,8 +99,8 @@ ${JSON.stringify(daemonConfig, undefined, 2).replaceAll('"$files"', "$files")}
 END
 ${placeRegistryCa(registry)}}
 
-${packageFunctions.trim()}
-
+${packageFunctions(docker.version !== undefined).trim()}
+${own ? addRepository : ""}${docker.version === undefined ? "" : versionFunctions}
 start() {
   enabled docker
   if ! systemctl is-active --quiet docker; then
@@ -111,6 +122,100 @@ ${host.user === "root" ? "" : admitFunction}`,
   });
 }
 
+const chooseDistribution = `
+  # Docker's own packages exclude the distribution's and do as well.
+  if installed docker-ce; then engine='docker-ce docker-ce-cli containerd.io'; else wanted="$wanted $engine"; fi`.slice(
+  1,
+);
+
+const chooseOwn = `
+  ! installed docker.io ||
+    refuse "Docker is the distribution's here; write docker: { source: distribution }, or set the machine up anew"
+  engine='docker-ce docker-ce-cli containerd.io'
+  wanted="$wanted $engine"`.slice(1);
+
+/** Docker's repository for this system, and the key that its lists must be signed with. */
+const addRepository = `
+add_repository() {
+  # shellcheck disable=SC1091
+  from=$(. /etc/os-release && echo "$ID $VERSION_CODENAME")
+  key=/etc/apt/keyrings/docker.asc
+  if ! echo "${dockerKey.sha256}  $key" | sha256sum --check --status 2>/dev/null; then
+    differs "$key is not Docker's key" || {
+      installed curl || get_curl
+      mkdir -p "$(dirname "$key")"
+      curl --silent --show-error --fail --max-time 60 --output "$key.berth" "${dockerKey.address}/\${from% *}/gpg" ||
+        refuse "the key of Docker's repository cannot be fetched; the host must reach download.docker.com"
+      echo "${dockerKey.sha256}  $key.berth" | sha256sum --check --status ||
+        refuse "the key of Docker's repository is not the one that is known, got $(sha256sum "$key.berth"); nothing of it was used"
+      mv "$key.berth" "$key"
+      echo "changed: $key"
+    }
+  fi
+  place /etc/apt/sources.list.d/docker.list <<END
+# Managed by berth.
+deb [arch=$(dpkg --print-architecture) signed-by=$key] ${dockerKey.address}/\${from% *} \${from#* } stable
+END
+}
+
+get_curl() {
+  package_command apt-get update
+  package_command apt-get install --yes --no-install-recommends ca-certificates curl
+}
+`;
+
+/** A version is that of the packages, without the archive's epoch before it and revisions behind it. */
+const versionFunctions = `
+is_wanted() {
+  case "\${1#*:}" in "$version" | "$version"[!0-9.]*) ;; *) return 1 ;; esac
+}
+
+# Packages as apt takes them, Docker's own with what the archive calls the wanted version.
+in_version() {
+  for package in "$@"; do
+    case "$package" in
+      docker.io | docker-cli | docker-ce | docker-ce-cli) ;;
+      *)
+        echo "$package"
+        continue
+        ;;
+    esac
+    offered=$(apt-cache madison "$package" | awk '{ print $3 }')
+    chosen=
+    for one in $offered; do
+      if is_wanted "$one"; then
+        chosen=$one
+        break
+      fi
+    done
+    [ -n "$chosen" ] ||
+      refuse "there is no $package $version, got $(echo "$offered" | paste -sd ' '); write one of these as berth:docker.version"
+    echo "$package=$chosen"
+  done
+}
+
+keep_version() {
+  found=$(dpkg-query --show --showformat '\${Version}' "\${engine%% *}" 2>/dev/null) || return 0
+  if is_wanted "$found"; then
+    echo "unchanged: Docker $found"
+    return
+  fi
+  differs "Docker is $found, not $version" || {
+    running=$(docker ps --quiet | wc -l)
+    [ "$running" -eq 0 ] ||
+      refuse "Docker is $found, not $version, and to change that would stop its containers, got $running running; do it on the host when that does no harm, or write in berth:docker.version what is there"
+    DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
+    export DEBIAN_FRONTEND NEEDRESTART_MODE
+    package_command apt-get update
+    # shellcheck disable=SC2086
+    chosen=$(in_version $engine)
+    # shellcheck disable=SC2086
+    package_command apt-get install --yes --no-install-recommends --allow-change-held-packages --allow-downgrades $chosen
+    echo "changed: Docker $version"
+  }
+}
+`;
+
 /**
  * Logs are rotated for every container; without limits one chatty service fills the disk. Live restore stays off:
  * swarm mode excludes it. `$files` is put in by the script.
@@ -119,6 +224,8 @@ const daemonConfig = {
   "log-driver": "json-file",
   "log-opts": { "max-size": "10m", "max-file": "3" },
   "default-ulimits": { nofile: { Name: "nofile", Soft: "$files", Hard: "$files" } },
+  // For every container: a program that is set-uid gives nobody more than he has. Swarm services cannot ask for it.
+  "no-new-privileges": true,
   "live-restore": false,
 };
 
@@ -144,7 +251,7 @@ admit() {
 }
 `;
 
-const packageFunctions = `
+const packageFunctions = (versioned: boolean): string => `
 installed() {
   case " $present" in *" installed:$1 "*) ;; *) return 1 ;; esac
 }
@@ -199,7 +306,7 @@ install_packages() {
   # Completes what an interrupted run left half done.
   package_command dpkg --configure -a
   package_command apt-get update
-  # shellcheck disable=SC2086
+${versioned ? "  # shellcheck disable=SC2086\n  missing=$(in_version $missing)\n" : ""}  # shellcheck disable=SC2086
   package_command apt-get install --yes --no-install-recommends \\
     --option Dpkg::Options::=--force-confdef --option Dpkg::Options::=--force-confold $missing
   echo "changed: installed$missing"

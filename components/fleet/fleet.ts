@@ -6,6 +6,7 @@ import { managersOf, type Host as HostConfig } from "../config/host.ts";
 import type { Config } from "../config/load.ts";
 import { command, docker } from "../shared/providers.ts";
 import { commandLine } from "../shared/shell.ts";
+import { renderAutolock } from "./autolock.render.ts";
 import { connection } from "./connection.ts";
 import { renderFarewell } from "./farewell.render.ts";
 import { Host, hostScript } from "./host.ts";
@@ -18,7 +19,16 @@ import { renderJoinTokens } from "./tokens.render.ts";
 export interface FleetArgs {
   readonly config: Pick<
     Config,
-    "stack" | "hosts" | "volumes" | "joinTokens" | "firewall" | "registry" | "sshKey" | "certificates"
+    | "stack"
+    | "hosts"
+    | "volumes"
+    | "joinTokens"
+    | "autolock"
+    | "docker"
+    | "firewall"
+    | "registry"
+    | "sshKey"
+    | "certificates"
   >;
   /** Networks of the proxy in front of the edge, let in alone with `firewall.web: cloudflare`. */
   readonly proxyRanges: readonly string[];
@@ -89,6 +99,7 @@ export class Fleet extends pulumi.ComponentResource {
     this.#members = this.#createMembers(prepared);
     const members = [...this.#members.values()];
     this.#rotateTokens(members);
+    this.#lockManagers(members);
     this.provider = this.#createProvider(`${name}-manager`, managerAlias, members.slice(0, 1));
     this.ready = [...members, this.provider];
 
@@ -161,10 +172,10 @@ export class Fleet extends pulumi.ComponentResource {
   }
 
   #prepare(host: HostConfig, proxyRanges: readonly string[]): pulumi.Resource {
-    const { stack, hosts, registry, firewall, certificates } = this.#config;
+    const { stack, hosts, registry, firewall, certificates, autolock, docker } = this.#config;
     const dnsChallenges = certificates.some((one) => one.issuer === "acme" && one.challenge === "dns-01");
     const connection = this.connection(host);
-    const args = { stack, host, hosts, connection, registry, firewall, proxyRanges, dnsChallenges };
+    const args = { stack, host, hosts, connection, registry, firewall, proxyRanges, dnsChallenges, autolock, docker };
     return new Host(`${this.#name}-${host.name}`, args, { parent: this }).ready;
   }
 
@@ -203,6 +214,14 @@ export class Fleet extends pulumi.ComponentResource {
     if (joinTokens === 1) return;
     const options = { parent: this, dependsOn: members };
     this.runOnManager(`${this.#name}-join-tokens`, { script: renderJoinTokens(joinTokens) }, options);
+  }
+
+  /** What it takes back when the stack file no longer wants it prints no key. */
+  #lockManagers(members: pulumi.Resource[]): void {
+    if (!this.#config.autolock) return;
+    const script = renderAutolock({ host: managerAlias, autolock: true });
+    const args = { script, delete: "docker swarm update --autolock=false" };
+    this.runOnManager(`${this.#name}-autolock`, args, { parent: this, dependsOn: members });
   }
 
   /**

@@ -1,10 +1,10 @@
-import type { Host } from "../config/host.ts";
+import type { Host, Jump } from "../config/host.ts";
 import { quote } from "../shared/shell.ts";
-import { managerAlias, sshConfigPath } from "./ssh.render.ts";
+import { jumpAlias, managerAlias, sshConfigPath } from "./ssh.render.ts";
 
 export interface HereScript {
   readonly stack: string;
-  readonly host: Pick<Host, "name" | "address" | "port" | "user" | "hostKey">;
+  readonly host: Pick<Host, "name" | "address" | "port" | "user" | "hostKey" | "jump">;
   /** What the script is about, in one word; stands in its refusals. */
   readonly concern: string;
   /** Functions; the script calls the one that its first argument names. */
@@ -31,7 +31,7 @@ refuse() {
 [ -e "$config" ] || refuse "$config is missing; run pulumi preview, which writes it, and try again"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-${host.hostKey === undefined ? "" : `echo ${quote(`${host.name} ${host.hostKey}`)} >"$scratch/known_hosts"\n`}
+${renderTrusted(host)}${host.jump === undefined ? "" : renderWay(host.jump)}
 # on_host COMMAND
 on_host() {
   ssh -F "$config" ${sshToHost(host)} "$host" "$1"
@@ -75,10 +75,32 @@ ${body.trim()}
 `;
 }
 
-function sshToHost({ address, port, user, hostKey, name }: HereScript["host"]): string {
-  const options = [`HostName=${address}`, `Port=${port}`, `User=${user}`, `HostKeyAlias=${name}`];
-  const plain = options.map((option) => `-o ${quote(option)}`).join(" ");
-  // A host without a pinned key is one of the local environment: the SSH configuration says how it is trusted.
+/** What ssh is told of a host by options, which come before whatever a configuration says. */
+function sshToHost(host: HereScript["host"]): string {
+  // Not shared, for the reason that the SSH configuration gives.
+  const way = host.jump === undefined ? "" : ' -o ProxyCommand="$way" -o ControlMaster=no -o ControlPath=none';
+  return `${options(host, host.name)}${way}`;
+}
+
+/** The way through a jump host, as the command that ssh speaks through: it has no other options to give it. */
+function renderWay(jump: Jump): string {
+  const name = jumpAlias(jump);
+  return `way="ssh -F $config ${options(jump, name).replaceAll('"', "")} -W '[%h]:%p' ${name}"\n`;
+}
+
+function options({ address, port, user, hostKey }: Omit<Jump, "name">, alias: string): string {
+  const given = [`HostName=${address}`, `Port=${port}`, `User=${user}`, `HostKeyAlias=${alias}`];
+  const plain = given.map((option) => `-o ${quote(option)}`).join(" ");
+  // A machine without a pinned key is one of the local environment: the SSH configuration says how it is trusted.
   if (hostKey === undefined) return plain;
   return `${plain} -o UserKnownHostsFile="$scratch/known_hosts" -o StrictHostKeyChecking=yes`;
+}
+
+function renderTrusted(host: HereScript["host"]): string {
+  const { jump, name, hostKey } = host;
+  const lines = [
+    ...(hostKey === undefined ? [] : [`${name} ${hostKey}`]),
+    ...(jump?.hostKey === undefined ? [] : [`${jumpAlias(jump)} ${jump.hostKey}`]),
+  ];
+  return lines.map((line, index) => `echo ${quote(line)} ${index === 0 ? ">" : ">>"}"$scratch/known_hosts"\n`).join("");
 }

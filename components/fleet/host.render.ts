@@ -1,7 +1,8 @@
 import type { Firewall } from "../config/firewall.ts";
 import { managersOf, type Host as HostConfig } from "../config/host.ts";
-import type { Registry } from "../config/stack.ts";
+import type { DockerEngine, Registry } from "../config/stack.ts";
 import { access } from "./access.render.ts";
+import { renderAutolock } from "./autolock.render.ts";
 import { renderEngine } from "./engine.render.ts";
 import { firewall } from "./firewall.render.ts";
 import { renderOnHost, type GuardedArgs } from "./guarded.render.ts";
@@ -13,11 +14,14 @@ export interface HostConcernsArgs {
   /** All hosts of the stack. */
   readonly hosts: readonly HostConfig[];
   readonly registry: Registry;
+  readonly docker: DockerEngine;
   readonly firewall: Firewall;
   /** Some certificate is got by a record in the Cloudflare zone. */
   readonly dnsChallenges: boolean;
   /** Networks of the proxy in front of the edge. */
   readonly proxyRanges: readonly string[];
+  /** Managers wait for somebody to unlock them after a restart. */
+  readonly autolock: boolean;
 }
 
 /** What a host is made of, in the order in which it is applied. */
@@ -29,17 +33,23 @@ export interface HostConcerns {
 }
 
 export function hostConcerns(args: HostConcernsArgs): HostConcerns {
-  const { stack, host, registry, dnsChallenges } = args;
+  const { stack, host, registry, docker, dnsChallenges } = args;
   return {
     access: access({ stack, host }),
-    engine: renderEngine({ host, edge: host.labels["edge"] === "true", dnsChallenges, registry }),
+    engine: renderEngine({ host, edge: host.labels["edge"] === "true", dnsChallenges, registry, docker }),
     system: renderSystem(systemArgs(args)),
     firewall: firewall(args),
   };
 }
 
-function systemArgs({ host, hosts, firewall }: HostConcernsArgs): SystemArgs {
-  return { host, updateMinutes: updateMinutes(host, hosts), trusted: trusted(hosts, firewall) };
+function systemArgs({ host, hosts, firewall, autolock }: HostConcernsArgs): SystemArgs {
+  return {
+    host,
+    updateMinutes: updateMinutes(host, hosts),
+    // One locked manager after another, by the morning the swarm would have lost them all.
+    restarts: !(autolock && host.role === "manager"),
+    trusted: trusted(hosts, firewall),
+  };
 }
 
 /** Ends what a check printed; without it the connection was cut, and what is missing is not known to be right. */
@@ -50,9 +60,16 @@ export const checkEnd = "checked";
  * To be run by root's shell with the argument `check`. Prints `concern NAME`, lines `differs: …`, `end STATUS`.
  */
 export function renderCheck(args: HostConcernsArgs): string {
+  const { host, autolock } = args;
   const { access, engine, firewall } = hostConcerns(args);
   const system = systemScripts(systemArgs(args));
-  const scripts = { access: renderOnHost(access), engine, ...system, firewall: renderOnHost(firewall) };
+  const scripts = {
+    access: renderOnHost(access),
+    engine,
+    ...system,
+    firewall: renderOnHost(firewall),
+    ...(host.role === "manager" && { autolock: renderAutolock({ host: host.name, autolock }) }),
+  };
   const parts = Object.entries(scripts).map(
     ([concern, script]) => `echo 'concern ${concern}'\n(\n${script}) 2>&1\necho "end $?"\n`,
   );

@@ -1,19 +1,9 @@
 import { execFile } from "node:child_process";
 import { managersOf } from "../config/host.ts";
-import { keptManager, sshCommand, writeSshFiles, type SshArgs } from "./ssh.ts";
+import { keptManager, sshCommand, type SshArgs } from "./ssh.ts";
 
 /** A machine that is gone answers nothing; ssh itself gives up after 10 s. */
 const timeoutMs = 12_000;
-
-/**
- * Talks to a manager that answers: of several, any knows the whole swarm, and the first may be lost. Its name goes into
- * the SSH configuration as `manager.swarm`, so that no input of a resource changes with it. A preview dials nobody.
- */
-export async function chooseManager(config: SshArgs, run: { readonly preview: boolean }): Promise<void> {
-  if (run.preview) return;
-  const root = process.cwd();
-  writeSshFiles(config, root, await answeringManager(config, root));
-}
 
 /**
  * Name of the manager that answers first; the one that is kept in the SSH configuration when none does.

@@ -8,7 +8,7 @@ import { renderScript } from "./script.ts";
  * Subnets that overlay networks are cut from; it cannot be changed once the swarm is there. Docker's own choice,
  * all of 10.0.0.0/8 from its beginning, collides with the private networks that hosts often sit in.
  */
-const addressPools = ["10.201.0.0/16", "10.117.0.0/16", "10.59.0.0/16", "198.18.0.0/16"];
+export const addressPools = ["10.201.0.0/16", "10.117.0.0/16", "10.59.0.0/16", "198.18.0.0/16"];
 
 /** Longest wait for what a change of a node brings about: tasks that move, managers that agree. */
 const waitSeconds = 120;
@@ -43,6 +43,7 @@ join() {
   case "$status \${facts%% *}" in
     '0 active') check_membership ;;
     '0 inactive') enter ;;
+    '0 locked') refuse ${quote(`is locked since its restart; run "npm run berth -- unlock ${stack}", then pulumi up again`)} ;;
     '0 '*) refuse "its part of the swarm does not work, got state \${facts%% *}; see journalctl -u docker on it" ;;
     '255 '*) find_lost ;;
     *) refuse 'its Docker does not answer; see journalctl -u docker on it' ;;
@@ -76,11 +77,31 @@ enter() {
     [ -n "$first" ] || refuse 'no manager of the swarm answers, so there is nothing to join; start one, then pulumi up again'
     [ -z "$silent" ] ||
       refuse "a swarm may be there already, on hosts that do not answer, got$silent; start them, or take them out of the stack file"
-    on_host 'sh -s' <<'BERTH_SCRIPT'
+    pool=$(free_pool)
+    on_host "sh -s $pool" <<'BERTH_SCRIPT'
 ${renderInit(host)}BERTH_SCRIPT
     manager=$host
   fi
   node=$(on_host 'docker info --format "{{.Swarm.NodeID}}"')
+}
+
+# Subnets at which no host reaches anything else.
+free_pool() {
+  # shellcheck disable=SC2016 # expanded on the hosts
+  look='PATH=$PATH:/usr/sbin:/sbin
+for pool in ${addressPools.join(" ")}; do
+  if [ -z "$(ip -4 route show root "$pool")$(ip -4 route show match "$pool" | grep -v ^default)" ]; then echo "$pool"; fi
+done'
+  for one in $(listed); do
+    echo "$look" | ssh -F "$config" "$one" 'sh -s' >>"$scratch/free" || refuse "$one cannot be reached"
+  done
+  for pool in ${addressPools.join(" ")}; do
+    if [ "$(grep -cxF "$pool" "$scratch/free")" -eq "$(listed | wc -l)" ]; then
+      echo "$pool"
+      return
+    fi
+  done
+  refuse 'the routes of the hosts cover all of ${addressPools.join(", ")}; free one of them for overlay networks'
 }
 
 join_swarm() {
@@ -95,7 +116,8 @@ join_swarm() {
 }
 
 settle() {
-  ask "sh -s $node $role $availability" <<'BERTH_SCRIPT'
+  hosts=$(listed | paste -s -d ' ')
+  ask "sh -s $node $role $availability $hosts" <<'BERTH_SCRIPT'
 ${renderSettle(host)}BERTH_SCRIPT
 }
 
@@ -133,9 +155,10 @@ function renderInit(host: Host): string {
     host: host.name,
     concern: "swarm",
     body: `
+pool=$1
+
 main() {
   address=$(own_address)
-  pool=$(free_pool)
   # What this prints contains the token that lets others join.
   docker swarm init --advertise-addr "$address"${
     host.privateAddress === undefined ? "" : ' --listen-addr "$address:2377"'
@@ -153,15 +176,6 @@ ${host.privateAddress === undefined ? ownAddress : foreignAddress}
   fi
 }
 
-free_pool() {
-  for pool in ${addressPools.join(" ")}; do
-    if [ -z "$(ip -4 route show root "$pool")$(ip -4 route show match "$pool" | grep -v '^default')" ]; then
-      echo "$pool"
-      return
-    fi
-  done
-  refuse 'its routes cover all of ${addressPools.join(", ")}; free one of them for overlay networks'
-}
 `,
   });
 }
@@ -217,6 +231,8 @@ function renderSettle(host: Host): string {
     concern: "swarm",
     body: `
 node=$1 role=$2 availability=$3
+shift 3
+listed=$*
 
 main() {
   set --
@@ -233,6 +249,7 @@ $labels
 END
     set -- "$@" ${labels.map(([key, value]) => `--label-add ${quote(`${key}=${value}`)}`).join(" ")}
   fi
+  [ "$found" = "\${found#manager}" ] || [ "$role" = manager ] || dismiss
   if [ "$#" -eq 0 ]; then
     echo "unchanged: $role, $availability, labels"
   else
@@ -245,6 +262,18 @@ END
     await tasks || refuse "tasks did not end within ${waitSeconds} s of its being drained, got $left; see docker node ps"
     echo 'unchanged: nothing of the swarm runs on it'
   fi
+}
+
+# Managers that the stack file no longer has go first: one that is lost counts among those of whom most must answer.
+dismiss() {
+  for other in $(docker node ls --quiet --filter role=manager); do
+    name=$(docker node inspect --format '{{index .Spec.Labels "${hostLabel}"}}' "$other")
+    case " $listed " in *" $name "*) continue ;; esac
+    # One that berth did not bring is its owner's.
+    [ -n "$name" ] || continue
+    demote "$other"
+    echo "changed: $name is no manager any more, it is leaving"
+  done
 }
 
 # The machine before this one, when it was set up anew under its name.

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Host } from "../config/host.ts";
+import type { Host, Jump } from "../config/host.ts";
 
 /*
  * The files that every `ssh` of berth reads. Paths inside them are relative to the project root, where every such
@@ -19,6 +19,9 @@ export function sshConfigPath(stack: string): string {
 /** Name under which the configuration has the manager that answers. No host can have it: names have no dots. */
 export const managerAlias = "manager.swarm";
 
+/** Name under which the configuration has a jump host; with a dot too, so that no host has it. */
+export const jumpAlias = ({ name }: Pick<Jump, "name">): string => `${name}.jump`;
+
 export interface SshConfigArgs {
   readonly stack: string;
   readonly hosts: readonly Host[];
@@ -36,6 +39,7 @@ export function renderSshConfig({ stack, hosts, manager, key }: SshConfigArgs): 
     "# Managed by berth. Paths are relative to the project root.",
     ...hosts.flatMap((host) => ["", ...renderHost(host, directory)]),
     ...alias.flatMap((host) => ["", ...renderHost(host, directory, managerAlias)]),
+    ...jumpsOf(hosts).flatMap((jump) => ["", ...renderJump(jump, directory)]),
     "",
     "Host *",
     ...(key ? [`  IdentityFile ${directory}/key`, "  IdentitiesOnly yes"] : []),
@@ -55,10 +59,16 @@ export function renderSshConfig({ stack, hosts, manager, key }: SshConfigArgs): 
   ].join("\n");
 }
 
-/** The pinned keys under the names by which the configuration calls the hosts. */
+/** The pinned keys under the names by which the configuration calls the hosts and their jump hosts. */
 export function renderKnownHosts(hosts: readonly Host[]): string {
-  const pinned = hosts.filter((host) => host.hostKey !== undefined);
-  return pinned.map((host) => `${host.name} ${host.hostKey ?? ""}\n`).join("");
+  const named = [...hosts, ...jumpsOf(hosts).map((jump) => ({ ...jump, name: jumpAlias(jump) }))];
+  const pinned = named.filter(({ hostKey }) => hostKey !== undefined);
+  return pinned.map(({ name, hostKey }) => `${name} ${hostKey ?? ""}\n`).join("");
+}
+
+/** The jump hosts that hosts are reached through, each once. */
+function jumpsOf(hosts: readonly Host[]): Jump[] {
+  return [...new Map(hosts.flatMap(({ jump }) => (jump === undefined ? [] : [[jump.name, jump]]))).values()];
 }
 
 /** The manager that a configuration names, to be kept for as long as nobody asks whether it answers. */
@@ -69,19 +79,46 @@ export function managerIn(config: string): string | undefined {
 }
 
 function renderHost(host: Host, directory: string, name = host.name): string[] {
-  const trust =
-    host.hostKey === undefined
-      ? // Only the local environment may leave the key out. ssh itself keeps this file.
-        [`  UserKnownHostsFile ${directory}/accepted_hosts`, "  StrictHostKeyChecking accept-new"]
-      : [`  UserKnownHostsFile ${directory}/known_hosts`, "  StrictHostKeyChecking yes"];
   return [
     `Host ${name}`,
-    `  HostName ${word(host, "address")}`,
-    `  Port ${host.port}`,
-    `  User ${word(host, "user")}`,
+    ...renderTarget(host, `hosts.${host.name}`),
     `  HostKeyAlias ${host.name}`,
-    ...trust,
+    ...(host.jump === undefined ? [] : renderWay(host.jump)),
+    ...renderTrust(host, directory),
   ];
+}
+
+/**
+ * The connection to the jump host is shared, those behind it are not: what is said on the way to a connection that
+ * outlives its `ssh` goes to /dev/null, and with it that the jump host has another key than the pinned one.
+ */
+function renderWay(jump: Jump): string[] {
+  return [`  ProxyJump ${jumpAlias(jump)}`, "  ControlMaster no", "  ControlPath none"];
+}
+
+function renderJump(jump: Jump, directory: string): string[] {
+  const name = jumpAlias(jump);
+  return [
+    `Host ${name}`,
+    ...renderTarget(jump, `jumpHosts.${jump.name}`),
+    `  HostKeyAlias ${name}`,
+    ...renderTrust(jump, directory),
+  ];
+}
+
+type Target = Pick<Host, "address" | "port" | "user" | "hostKey">;
+
+function renderTarget(target: Target, path: string): string[] {
+  const { address, port, user } = target;
+  return [`  HostName ${word(address, `${path}.address`)}`, `  Port ${port}`, `  User ${word(user, `${path}.user`)}`];
+}
+
+function renderTrust({ hostKey }: Target, directory: string): string[] {
+  // Only the local environment may leave the key out. ssh itself keeps this file.
+  if (hostKey === undefined) {
+    return [`  UserKnownHostsFile ${directory}/accepted_hosts`, "  StrictHostKeyChecking accept-new"];
+  }
+  return [`  UserKnownHostsFile ${directory}/known_hosts`, "  StrictHostKeyChecking yes"];
 }
 
 /** A Unix socket path has room for about 100 bytes, a stack name alone may have 100: hence the digest of it. */
@@ -90,11 +127,10 @@ function controlPath(stack: string): string {
 }
 
 /** A line break or blank in a value would start another option. */
-function word(host: Host, field: "address" | "user"): string {
-  const value = host[field];
+function word(value: string, path: string): string {
   if (!/^[A-Za-z0-9_.:@-]+$/.test(value) || value.startsWith("-")) {
     throw new Error(
-      `hosts.${host.name}.${field}: cannot stand in an SSH configuration, got ${JSON.stringify(value)}; ` +
+      `${path}: cannot stand in an SSH configuration, got ${JSON.stringify(value)}; ` +
         "use letters, digits and . : _ -",
     );
   }

@@ -1,13 +1,27 @@
 import type { Host } from "../config/host.ts";
+import { renderIntegrity } from "./integrity.render.ts";
 import { isContainer, looks, place, renderScript } from "./script.ts";
+import { renderModules, renderSessions } from "./sessions.render.ts";
+import { renderImages, renderJournal } from "./upkeep.render.ts";
 
 /** Packages that these concerns need, and the firewall. */
-export const systemPackages = ["auditd", "fail2ban", "nftables", "python3-systemd", "unattended-upgrades"] as const;
+export const systemPackages = [
+  "aide",
+  "auditd",
+  "fail2ban",
+  "libpam-pwquality",
+  "logrotate",
+  "nftables",
+  "python3-systemd",
+  "unattended-upgrades",
+] as const;
 
 export interface SystemArgs {
   readonly host: Pick<Host, "name">;
   /** Minutes after 01:00 UTC at which the host updates itself. */
   readonly updateMinutes: number;
+  /** It restarts by itself when an update wants it. */
+  readonly restarts: boolean;
   /** Addresses that are never banned: those of the fleet, and the networks that SSH is limited to. */
   readonly trusted: readonly string[];
 }
@@ -24,11 +38,16 @@ export function renderSystem(args: SystemArgs): string {
 export function systemScripts(args: SystemArgs): Readonly<Record<string, string>> {
   return {
     sysctl: renderSysctl(args),
+    modules: renderModules(args.host),
+    sessions: renderSessions(args.host),
     swap: renderSwap(args),
     time: renderTime(args),
     upgrades: renderUpgrades(args),
     fail2ban: renderFail2ban(args),
     audit: renderAudit(args),
+    journal: renderJournal(args),
+    images: renderImages(args),
+    integrity: renderIntegrity(args.host),
   };
 }
 
@@ -38,15 +57,19 @@ export function systemScripts(args: SystemArgs): Readonly<Record<string, string>
  * @see https://docs.kernel.org/admin-guide/sysctl/
  */
 const kernel: Readonly<Record<string, string>> = {
+  "dev.tty.ldisc_autoload": "0",
   "fs.inotify.max_user_instances": "1024",
   "fs.protected_fifos": "2",
   "fs.protected_hardlinks": "1",
   "fs.protected_regular": "2",
   "fs.protected_symlinks": "1",
   "fs.suid_dumpable": "0",
+  "kernel.core_uses_pid": "1",
+  "kernel.ctrl-alt-del": "0",
   "kernel.dmesg_restrict": "1",
   "kernel.kptr_restrict": "2",
   "kernel.panic": "10",
+  "kernel.perf_event_paranoid": "3",
   "kernel.randomize_va_space": "2",
   "kernel.sysrq": "0",
   "kernel.unprivileged_bpf_disabled": "1",
@@ -180,8 +203,8 @@ main() {
   });
 }
 
-/** A host updates itself in a window of its own, and restarts half an hour later if an update wants it. */
-function renderUpgrades({ host, updateMinutes }: SystemArgs): string {
+/** A host updates itself in a window of its own, and restarts half an hour later if an update wants and it may. */
+function renderUpgrades({ host, updateMinutes, restarts }: SystemArgs): string {
   const update = clock(updateMinutes);
   return renderScript({
     host: host.name,
@@ -197,7 +220,7 @@ main() {
 APT::Periodic::Update-Package-Lists "1";
 APT::Periodic::Unattended-Upgrade "1";
 APT::Periodic::AutocleanInterval "7";
-Unattended-Upgrade::Automatic-Reboot "true";
+Unattended-Upgrade::Automatic-Reboot "${restarts}";
 Unattended-Upgrade::Automatic-Reboot-WithUsers "true";
 Unattended-Upgrade::Automatic-Reboot-Time "${clock(updateMinutes + 30)}";
 Unattended-Upgrade::Remove-Unused-Kernel-Packages "true";

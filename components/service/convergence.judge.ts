@@ -36,11 +36,10 @@ export interface Wanted {
 
 export type Verdict =
   | { readonly kind: "converged" }
-  /**
-   * `pulling`: no task of the new version has started yet, so the health budget does not run. `ending`: all of them run
-   * and nothing else should; swarm has yet to call the rollout done.
-   */
-  | { readonly kind: "waiting"; readonly progress: string; readonly pulling: boolean; readonly ending: boolean }
+  /** `pulling`: no task of the new version has started yet, so the health budget does not run. */
+  | { readonly kind: "waiting"; readonly progress: string; readonly pulling: boolean }
+  /** All tasks of the new version run, and swarm waits for one that never will, as its host was lost before it started. */
+  | { readonly kind: "stuck"; readonly progress: string }
   /** Lost already, while swarm still puts the old version back. */
   | { readonly kind: "failing"; readonly reason: string }
   | { readonly kind: "failed"; readonly reason: string };
@@ -50,7 +49,13 @@ const beforeStart = new Set(["new", "allocated", "pending", "assigned", "accepte
 /** On its way to a start. One that no host has room for is not, though it has not started either. */
 const isComing = (task: TaskView): boolean => beforeStart.has(task.state) && !task.error;
 
-export function judge(wanted: Wanted, service: ServiceView, tasks: readonly TaskView[]): Verdict {
+/** Tasks on hosts that are lost are `lost`: they can't say that they have stopped, and others run in their place. */
+export function judge(
+  wanted: Wanted,
+  service: ServiceView,
+  tasks: readonly TaskView[],
+  lost: readonly TaskView[] = [],
+): Verdict {
   const state = service.updateState ?? "";
   const asWanted = service.image === wanted.image && service.spec === wanted.spec;
   const current = tasks.filter((task) => task.desiredState === "running");
@@ -73,10 +78,14 @@ export function judge(wanted: Wanted, service: ServiceView, tasks: readonly Task
     return { kind: "failed", reason: `swarm stopped the rollout (${service.updateMessage ?? state})` };
   }
   const progress = `${live.length}/${wanted.replicas} running as pinned`;
-  const complete = live.length === wanted.replicas && current.length === live.length;
-  if (complete && state !== "updating") return { kind: "converged" };
+  const running = live.length === wanted.replicas;
+  if (running && state !== "updating" && current.length === live.length) return { kind: "converged" };
+  const awaited = lost.some(
+    (task) => task.spec === service.taskSpec && (beforeStart.has(task.state) || task.state === "starting"),
+  );
+  if (running && state === "updating" && awaited) return { kind: "stuck", progress };
   const fresh = current.filter((task) => task.spec === service.taskSpec && task.state !== "running");
-  return { kind: "waiting", progress, pulling: fresh.length > 0 && fresh.every(isComing), ending: complete };
+  return { kind: "waiting", progress, pulling: fresh.length > 0 && fresh.every(isComing) };
 }
 
 function servingText(serving: readonly TaskView[], wanted: Wanted): string {

@@ -9,11 +9,6 @@ import { judge, tellingTask, type ServiceView, type TaskView, type Wanted } from
 const pollMs = 200;
 /** Longest time for images to arrive on the hosts; the health budget does not run meanwhile. */
 const pullBudgetMs = 10 * 60_000;
-/**
- * Longest time for swarm to call a rollout done that has nothing left to start. It waits a minute for an old task that
- * does not say that it has stopped, as on a host that was lost.
- */
-const endBudgetMs = 90_000;
 
 /**
  * What must hold before anything may rely on a service: the swarm runs the pinned image with the settings asked for,
@@ -51,27 +46,31 @@ export function converged(
 export function convergeThrough(docker: () => Promise<Docker>): Converge {
   return async (wanted, report) => {
     const api = await docker();
-    const started = Date.now();
+    let started = Date.now();
     let pullingMs = 0;
-    let endingMs = 0;
     let lastLook = started;
     let said = "";
+    let nudged = false;
     for (;;) {
-      const [service, tasks] = await look(api, wanted.name);
-      const verdict = judge(wanted, service, tasks);
+      const { service, tasks, lost } = await look(api, wanted.name);
+      const verdict = judge(wanted, service, tasks, lost);
       if (verdict.kind === "converged") return;
       if (verdict.kind === "failed") throw new Error(await explain(api, wanted, tasks, verdict.reason));
 
       const now = Date.now();
+      if (verdict.kind === "stuck" && !nudged) {
+        report("all run as pinned; swarm waits for a task on a host that is lost, and is told to go on without it");
+        await nudge(api, wanted.name);
+        nudged = true;
+        started = now;
+      }
       if (verdict.kind === "waiting" && verdict.pulling) pullingMs += now - lastLook;
-      if (verdict.kind === "waiting" && verdict.ending) endingMs += now - lastLook;
       lastLook = now;
-      const excused = Math.min(pullingMs, pullBudgetMs) + Math.min(endingMs, endBudgetMs);
-      const late = now - started - excused > wanted.budgetMs;
-      const progress = verdict.kind === "waiting" ? verdict.progress : verdict.reason;
+      const late = now - started - Math.min(pullingMs, pullBudgetMs) > wanted.budgetMs;
+      const progress = "progress" in verdict ? verdict.progress : verdict.reason;
       if (late) {
         const seconds = Math.round(wanted.budgetMs / 1000);
-        const reason = verdict.kind === "waiting" ? `not converged within ${seconds} s: ${progress}` : progress;
+        const reason = "progress" in verdict ? `not converged within ${seconds} s: ${progress}` : progress;
         throw new Error(await explain(api, wanted, tasks, reason));
       }
       if (progress !== said) report((said = progress));
@@ -80,37 +79,74 @@ export function convergeThrough(docker: () => Promise<Docker>): Converge {
   };
 }
 
-async function look(api: Docker, name: string): Promise<[ServiceView, TaskView[]]> {
+/**
+ * Swarm's updater waits without end for each task that it made to start, also on a host that is lost meanwhile, and
+ * leaves the old tasks running next to those that it started in the place of the lost ones. It begins anew with what
+ * is left to be done when the service changes: a label comes and goes, tasks that are as they should be stay.
+ * https://github.com/moby/swarmkit/blob/v2.1.0/manager/orchestrator/update/updater.go
+ */
+async function nudge(api: Docker, name: string): Promise<void> {
+  const service = api.getService(name);
+  const { Spec } = (await service.inspect()) as RawService;
+  await change(service, { ...Spec, Labels: { ...Spec.Labels, "berth.nudge": "1" } });
+  await change(service, Spec);
+}
+
+/** Swarm writes the state of the rollout into the service too, perhaps between the look and the change. */
+async function change(service: Docker.Service, spec: RawService["Spec"]): Promise<void> {
+  for (;;) {
+    const { Version } = (await service.inspect()) as RawService;
+    try {
+      await service.update({ ...spec, version: Version.Index });
+      return;
+    } catch (error) {
+      if (!(error as Error).message.includes("update out of sequence")) throw error;
+    }
+  }
+}
+
+interface Look {
+  readonly service: ServiceView;
+  readonly tasks: readonly TaskView[];
+  /** On hosts that are down. */
+  readonly lost: readonly TaskView[];
+}
+
+async function look(api: Docker, name: string): Promise<Look> {
   const [service, all, nodes] = await Promise.all([
     api.getService(name).inspect() as Promise<RawService>,
     api.listTasks({ filters: { service: [name] } }) as Promise<unknown> as Promise<RawTask[]>,
     api.listNodes() as Promise<unknown> as Promise<RawNode[]>,
   ]);
-  // A host that is lost can't say that its tasks have stopped. Swarm has others started in their place, and status
-  // names the host.
-  const lost = new Set(nodes.filter(({ Status }) => Status.State === "down").map(({ ID }) => ID));
-  const tasks = all.filter(({ NodeID }) => NodeID === undefined || !lost.has(NodeID));
-  return [
-    {
+  const down = new Set(nodes.filter(({ Status }) => Status.State === "down").map(({ ID }) => ID));
+  const isLost = ({ NodeID }: RawTask) => NodeID !== undefined && down.has(NodeID);
+  return {
+    service: {
       image: service.Spec.TaskTemplate.ContainerSpec.Image,
       spec: service.Spec.Labels?.[specLabel],
       taskSpec: madeFrom(service.Spec.TaskTemplate),
       updateState: service.UpdateStatus?.State,
       updateMessage: service.UpdateStatus?.Message,
     },
-    tasks.map((task) => ({
-      id: task.ID,
-      slot: task.Slot ?? 0,
-      nodeId: task.NodeID ?? "",
-      image: task.Spec.ContainerSpec.Image,
-      spec: madeFrom(task.Spec),
-      desiredState: task.DesiredState,
-      state: task.Status.State,
-      error: task.Status.Err,
-      exitCode: task.Status.ContainerStatus?.ExitCode,
-      createdAt: task.CreatedAt,
-    })),
-  ];
+    // Swarm has others started in the place of lost ones, and status names the host.
+    tasks: all.filter((task) => !isLost(task)).map(viewOf),
+    lost: all.filter(isLost).map(viewOf),
+  };
+}
+
+function viewOf(task: RawTask): TaskView {
+  return {
+    id: task.ID,
+    slot: task.Slot ?? 0,
+    nodeId: task.NodeID ?? "",
+    image: task.Spec.ContainerSpec.Image,
+    spec: madeFrom(task.Spec),
+    desiredState: task.DesiredState,
+    state: task.Status.State,
+    error: task.Status.Err,
+    exitCode: task.Status.ContainerStatus?.ExitCode,
+    createdAt: task.CreatedAt,
+  };
 }
 
 /** Docker names the runtime of a service and not that of its tasks. */
@@ -159,6 +195,7 @@ export function demultiplex(raw: Buffer): string {
 }
 
 interface RawService {
+  readonly Version: { readonly Index: number };
   readonly Spec: {
     readonly Labels?: Record<string, string>;
     readonly TaskTemplate: RawTaskSpec;

@@ -1,10 +1,15 @@
 import { execFile } from "node:child_process";
-import { createHash } from "node:crypto";
-import { exitCodes, OperatorError, text, usageError, type Verb } from "../verb.ts";
-
-/** Best first; the others are for machines that are too old to have an ed25519 key. */
-const kinds = ["ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa"];
-const timeoutSeconds = 5;
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Jump } from "../../components/config/host.ts";
+import { bestHostKey, fingerprint, scanHostKeys, scanSeconds } from "../../components/fleet/host-key.ts";
+import { sshCommand, writeSshFiles } from "../../components/fleet/ssh.ts";
+import { sshDirectory } from "../../components/fleet/ssh.render.ts";
+import { jumpHostOf } from "../hosts.ts";
+import { configSecret, type StackRef } from "../pulumi.ts";
+import { readStackFile } from "../stack-file.ts";
+import { exitCodes, OperatorError, stackOptions, stackOptionsHelp, text, usageError, type Verb } from "../verb.ts";
 
 export const verb: Verb = {
   usage: "ADDRESS[:PORT]",
@@ -12,9 +17,12 @@ export const verb: Verb = {
     "Asks the SSH server at ADDRESS for its public host key and prints the line for the stack file, with the",
     "fingerprint. What the network answers may be a stranger's key: compare the fingerprint before you paste.",
     "",
-    "  --port N  SSH port, like ADDRESS:N; 22 by default",
+    "  --port N            SSH port, like ADDRESS:N; 22 by default",
+    "  --jump NAME         asks through this jump host of a stack file, whose own key is pinned there",
+    "  --stack NAME        the stack of that file",
+    stackOptionsHelp,
   ].join("\n"),
-  options: { port: { type: "string" } },
+  options: { ...stackOptions, port: { type: "string" }, jump: { type: "string" }, stack: { type: "string" } },
   positionals: { min: 1, max: 1 },
   async run(context, [given = ""], flags) {
     // One colon is a port; more of them are an IPv6 address.
@@ -29,46 +37,80 @@ export const verb: Verb = {
         `berth host-key: ADDRESS: is not a name or an IP, got ${JSON.stringify(address)}; write for example 203.0.113.7`,
       );
     }
-    context.print(hostKeyLines(bestKey(await scan(address, port), address, port)));
+    const [jump, stack] = [text(flags, "jump"), text(flags, "stack")];
+    if ((jump === undefined) !== (stack === undefined)) {
+      throw usageError(
+        "berth host-key: --jump and --stack: belong together; name the stack whose file has the jump host",
+      );
+    }
+    const scanned =
+      jump === undefined || stack === undefined
+        ? await scan(address, port)
+        : await scanThrough({ root: context.root, stack, configFile: text(flags, "config-file") }, jump, {
+            address,
+            port: Number(port),
+          });
+    context.print(hostKeyLines(bestKey(scanned, address, port)));
     return exitCodes.done;
   },
 };
 
-async function scan(address: string, port: string): Promise<string> {
-  const args = ["-T", String(timeoutSeconds), "-p", port, "-t", "ed25519,ecdsa,rsa", address];
-  return new Promise((resolve, reject) => {
-    const child = execFile("ssh-keyscan", args, { timeout: 4 * timeoutSeconds * 1000 }, (error, stdout) => {
-      if (error && (error as NodeJS.ErrnoException).code === "ENOENT") {
-        reject(new OperatorError("ssh-keyscan: not found on PATH; install the OpenSSH client"));
-        // It exits 1 when one kind of key is missing; what counts is whether there is a key.
-      } else resolve(stdout);
+/** What ssh itself notes of a machine that it meets through the jump host; nobody logs in there. */
+async function scanThrough(ref: StackRef, name: string, asked: Pick<Jump, "address" | "port">): Promise<string> {
+  const file = readStackFile(ref);
+  const jump = await jumpHostOf(file, name);
+  const sshKey = file.values["sshKey"] === undefined ? undefined : await configSecret(ref, "berth:sshKey");
+  const root = await mkdtemp(join(tmpdir(), "berth-key-"));
+  try {
+    const host = { name: "asked", ...asked, user: "root", role: "manager", state: "active", labels: {}, jump } as const;
+    const stack = "asked";
+    writeSshFiles({ stack, hosts: [host], ...(sshKey !== undefined && { sshKey }) }, root);
+    const [program = "", ...args] = sshCommand(stack, host.name, ["true"]);
+    const complaint = await new Promise<string>((resolve, reject) => {
+      const options = { cwd: root, timeout: 4 * scanSeconds * 1000 };
+      const child = execFile(program, ["-o", "PreferredAuthentications=none", ...args], options, (error, _, stderr) => {
+        if (error && (error as NodeJS.ErrnoException).code === "ENOENT") {
+          reject(new OperatorError("ssh: not found on PATH; install the OpenSSH client"));
+        } else resolve(stderr.trim());
+      });
+      child.stdin?.end();
     });
-    child.stdin?.end();
-  });
+    try {
+      return await readFile(join(root, sshDirectory(stack), "accepted_hosts"), "utf8");
+    } catch {
+      throw new OperatorError(
+        `${asked.address}: cannot be reached through ${name}, got ${JSON.stringify(complaint)}; ` +
+          "check address, port and user of both, and that the jump host may forward connections",
+      );
+    }
+  } finally {
+    await rm(root, { recursive: true, force: true });
+  }
+}
+
+async function scan(address: string, port: string): Promise<string> {
+  try {
+    return await scanHostKeys(address, port);
+  } catch (error) {
+    throw new OperatorError((error as Error).message);
+  }
 }
 
 /** The key to pin among the lines that `ssh-keyscan` printed. */
 export function bestKey(scanned: string, address: string, port: string): string {
-  const keys = scanned
-    .split("\n")
-    .filter((line) => line !== "" && !line.startsWith("#"))
-    .map((line) => line.split(" ").slice(1, 3));
-  const best = kinds.map((kind) => keys.find(([found]) => found === kind)).find((key) => key !== undefined);
-  if (best) return best.join(" ");
+  const best = bestHostKey(scanned);
+  if (best !== undefined) return best;
   throw new OperatorError(
-    `${address}: no SSH server gave a host key on port ${port} within ${timeoutSeconds} s; ` +
+    `${address}: no SSH server gave a host key on port ${port} within ${scanSeconds} s; ` +
       "check the address, the port (--port N) and the firewall",
   );
 }
 
 /** Ready to paste below `hosts:`; the rest are comments. */
 export function hostKeyLines(key: string): string {
-  const fingerprint = createHash("sha256")
-    .update(Buffer.from(key.split(" ")[1] ?? "", "base64"))
-    .digest("base64");
   return [
     `hostKey: ${key}`,
-    `# fingerprint SHA256:${fingerprint.replace(/=+$/, "")}`,
+    `# fingerprint ${fingerprint(key)}`,
     "# Compare it with what the machine itself says, on its console or in your provider's panel:",
     `#   ssh-keygen -lf /etc/ssh/ssh_host_${fileKind(key)}_key.pub`,
     "# If it differs, somebody stands between you and the machine: do not use this line.",

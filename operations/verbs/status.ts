@@ -11,6 +11,15 @@ import {
   type FailedAttempt,
 } from "../certificates.ts";
 import { deepProblems, readDeep, type DeepStatus } from "../deep.ts";
+import {
+  assessHardening,
+  containerExceptions,
+  declaredExceptions,
+  edgeExceptions,
+  serviceExceptions,
+  type HardeningStatus,
+  type RawInspection,
+} from "../hardening.ts";
 import { dockerThroughSsh, ensureSshFiles, hostsOf, type DockerHost } from "../hosts.ts";
 import { stackOutputs, type StackRef } from "../pulumi.ts";
 import { imagePins, isRecord, readStackFile, textValue } from "../stack-file.ts";
@@ -22,6 +31,7 @@ import {
   assessService,
   clientCertificateProblems,
   edgeName,
+  newestGeneration,
   shortRef,
   type CertificateStatus,
   type HostInfo,
@@ -36,7 +46,7 @@ import {
   type Swarm,
 } from "../status.assess.ts";
 import { scheduleLabel } from "../../components/service/schedule.render.ts";
-import { imageKeys } from "../system.ts";
+import { imageKeys, systemDocument } from "../system.ts";
 import { moment, table } from "../table.ts";
 import { exitCodes, stackOptions, stackOptionsHelp, text, usageError, type Context, type Verb } from "../verb.ts";
 
@@ -47,7 +57,8 @@ export const verb: Verb = {
   usage: "<stack> [--deep] [--days N] [--json]",
   help: [
     "Asks hosts, swarm and edge what is really there and compares it with the stack file: hosts (reachable, engine,",
-    "swarm), services (wanted and running tasks, live digest against the pin), certificates per site, release number.",
+    "swarm), services (wanted and running tasks, live digest against the pin), where one is less confined than all are",
+    "by default, certificates per site, release number.",
     "Changes nothing. A machine that does not answer is reported as such.",
     "",
     "Exit code 3 when something is not as pinned, not running, not reachable, a certificate is about to expire,",
@@ -84,6 +95,8 @@ export interface Status {
   readonly hosts: readonly HostStatus[];
   readonly services: readonly ServiceStatus[];
   readonly schedules: readonly ScheduleStatus[];
+  /** Services that are less confined than all of them are by default. */
+  readonly hardening: readonly HardeningStatus[];
   readonly certificates: readonly CertificateStatus[];
   /** What differs on the hosts; only when it was asked for. */
   readonly deep?: readonly DeepStatus[];
@@ -98,19 +111,21 @@ export async function readStatus(
   const file = readStackFile(ref);
   const pins = imagePins(file);
   const hosts = await hostsOf(file);
-  const [outputs, keys] = await Promise.all([
+  const [outputs, keys, system] = await Promise.all([
     stackOutputs(ref),
     imageKeys(ref.root, textValue(file, "system")),
+    systemDocument(ref.root, textValue(file, "system")),
     ensureSshFiles(ref, file, hosts),
   ]);
   const edgeHosts = hosts.filter((host) => host.labels["edge"] === "true");
   const sites = Array.isArray(outputs["sites"]) ? outputs["sites"].filter((site) => typeof site === "string") : [];
   const docker = hosts.map((host) => dockerThroughSsh(ref, host.name, timeoutMs));
   try {
-    const [infos, swarm, edges, certificates, settings, attempts] = await Promise.all([
+    const [infos, swarm, edges, generations, certificates, settings, attempts] = await Promise.all([
       Promise.all(hosts.map(async (_, index) => seen(hostInfo(docker[index])))),
       seen(Promise.any(managersOf(hosts).map(async (host) => readSwarm(docker[hosts.indexOf(host)])))),
       Promise.all(edgeHosts.map(async (host) => seen(edgeContainers(docker[hosts.indexOf(host)])))),
+      Promise.all(edgeHosts.map(async (host) => seen(edgeGeneration(docker[hosts.indexOf(host)])))),
       Promise.all(
         edgeHosts.flatMap((host) => sites.map(async (site) => certificateStatus(ref, host, site, withinDays))),
       ),
@@ -130,11 +145,24 @@ export async function readStatus(
     const schedules = Object.entries(schedulesOf(outputs)).map(([name, schedule]) =>
       assessSchedule(name, schedule, answered, Date.now()),
     );
+    const declared = declaredExceptions(system);
+    const hardening = [
+      ...Object.entries(servicesOf(outputs)).flatMap(([name, service]) => {
+        const found = answered?.services.find(({ Spec }) => Spec.Name === service)?.Spec.TaskTemplate;
+        return found ? [assessHardening(name, serviceExceptions(found), declared[name] ?? [])] : [];
+      }),
+      // What runs to its end is there only meanwhile.
+      ...Object.entries(declared).flatMap(([name, said]) =>
+        name in servicesOf(outputs) ? [] : [assessHardening(name, said, said)],
+      ),
+      ...edgeHardening(generations),
+    ];
     const release = typeof outputs["release"] === "number" ? outputs["release"] : null;
     const problems = [
       ...(release === null ? [`stack ${ref.stack}: nothing was released yet; run \`pulumi up\``] : []),
       ...hostStates.flatMap(({ name, problem }) => (problem === null ? [] : [`host ${name}: ${problem}`])),
       ...services.flatMap(({ name, problem }) => (problem === null ? [] : [`service ${name}: ${problem}`])),
+      ...hardening.flatMap(({ service, problem }) => (problem === null ? [] : [`service ${service}: ${problem}`])),
       ...schedules.flatMap(({ name, problem }) => (problem === null ? [] : [`schedule ${name}: ${problem}`])),
       ...certificates.flatMap(({ site, problem }) => (problem === null ? [] : [`certificate of ${site}: ${problem}`])),
       ...clientCertificateProblems(clientCertificateEnds(file.values["cloudflare"]), Date.now(), withinDays),
@@ -148,6 +176,7 @@ export async function readStatus(
       hosts: hostStates,
       services,
       schedules,
+      hardening: hardening.filter(({ exceptions }) => exceptions.length > 0),
       certificates,
       ...(settings && { deep: settings }),
       problems,
@@ -181,6 +210,19 @@ async function readSwarm(manager: DockerHost | undefined): Promise<Swarm> {
 async function edgeContainers(docker: DockerHost | undefined): Promise<RawContainer[]> {
   const filters = encodeURIComponent(JSON.stringify({ label: [`berth.edge=${edgeName}`], status: ["running"] }));
   return (await docker?.get(`/containers/json?filters=${filters}`)) as RawContainer[];
+}
+
+/** How the newest generation of the edge is confined; nothing where there is none. */
+async function edgeGeneration(docker: DockerHost | undefined): Promise<RawInspection | undefined> {
+  const newest = newestGeneration(await edgeContainers(docker));
+  return newest && ((await docker?.get(`/containers/${newest.name}/json`)) as RawInspection);
+}
+
+/** Each answer once: it is the same on all hosts, or one of them differs. */
+function edgeHardening(generations: readonly (RawInspection | Error | undefined)[]): HardeningStatus[] {
+  const known = generations.flatMap((one) => (one instanceof Error || !one ? [] : [containerExceptions(one)]));
+  const distinct = new Map(known.map((exceptions) => [exceptions.join(), exceptions]));
+  return [...distinct.values()].map((exceptions) => assessHardening("edge", exceptions, edgeExceptions));
 }
 
 /** Asked from the host itself: its firewall may let only a proxy in, and its ports may be mapped on the way. */
@@ -238,9 +280,10 @@ function schedulesOf(outputs: Readonly<Record<string, unknown>>): Record<string,
   );
 }
 
-function render(
-  { print }: Context,
-  { stack, release, hosts, services, schedules, certificates, problems }: Status,
+/** The answer for people: a table of each kind of thing there is, then what is wrong. */
+export function render(
+  { print }: Pick<Context, "print">,
+  { stack, release, hosts, services, schedules, hardening, certificates, problems }: Status,
 ): void {
   print(`stack ${stack}: release ${release ?? "none yet"}\n`);
   print(
@@ -258,6 +301,10 @@ function render(
       yesNo(asPinned),
     ]);
     print(`\n${table(["service", "running", "pinned", "live", "as pinned"], rows)}`);
+  }
+  if (hardening.length > 0) {
+    const rows = hardening.map(({ service, exceptions }) => [service, exceptions.join("; ")]);
+    print(`\n${table(["service", "exceptions from the hardening"], rows)}`);
   }
   if (schedules.length > 0) {
     const rows = schedules.map(({ name, times, lastRun, result }) => [

@@ -78,6 +78,9 @@ const forOperators = (host: string, service: string) => ({
 export default defineSystem({
   name: "my-saas-chat",
 
+  // Its sum of limits is more than four cores, which share what there is.
+  machine: { memory: "8 GB", cpus: 4, disk: "100 GB" },
+
   networks: { frontend: {}, backend: { internal: true }, monitoring: { internal: true } },
 
   services: {

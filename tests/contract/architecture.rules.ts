@@ -90,6 +90,17 @@ export const defaults: Rule = (file) => {
     .map((node) => at(file, node, `${firstLine(node)}: write ?? for a default, or compare with the empty value`));
 };
 
+/** What only one system needs, it says itself. */
+export const noSystemByName =
+  (systems: readonly string[]): Rule =>
+  (file) => {
+    if (!isTypeScript(file) || !/^(index\.ts$|components\/|operations\/)/.test(file.path)) return [];
+    return nodes(file)
+      .filter(ts.isStringLiteralLike)
+      .filter(({ text }) => systems.includes(text))
+      .map((node) => at(file, node, `${node.getText()}: the core knows no system; make it a field of systems`));
+  };
+
 /** Versions are pins of a stack. */
 export const noImageInCode: Rule = (file) => {
   if (!isProgram(file)) return [];

@@ -16,6 +16,7 @@ import {
   noFixedSleep,
   noImageInCode,
   noMachinePath,
+  noSystemByName,
   nothingSwept,
   oneWay,
   type Rule,
@@ -40,6 +41,8 @@ const tree: TextFile[] = execFileSync("git", ["ls-files", "--cached", "--others"
   // A file that somebody just removed is still in the index.
   .filter((path) => existsSync(join(root, path)))
   .map((path) => ({ path, text: readFileSync(join(root, path), "utf8") }));
+
+const systems = tree.flatMap(({ path }) => /^systems\/([^/]+)\/system\.ts$/.exec(path)?.[1] ?? []);
 
 interface Case {
   readonly rule: Rule;
@@ -100,6 +103,14 @@ const cases: readonly Case[] = [
     broken: [
       ["components/edge/edge.ts", "const port = args.port || 443;", /args\.port \|\| 443/],
       ["operations/a.ts", 'const name = given || "local";', /given/],
+    ],
+  },
+  {
+    rule: noSystemByName(systems),
+    says: "knows no system by its name",
+    broken: [
+      ["components/edge/edge.ts", 'if (config.system.name === "palmistry") { open(); }', /"palmistry": the core knows/],
+      ["operations/a.ts", "const stack = `cap-demo`;", /knows no system/],
     ],
   },
   {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { systemSchema } from "../../components/config/system.ts";
+import { declaredExceptions } from "../../operations/hardening.ts";
 import { golden } from "../support/golden.ts";
 import type { Recorded, Recording } from "../support/mocks.ts";
 import { renderPlan, type ServiceInputs } from "../support/plan.render.ts";
@@ -76,6 +77,14 @@ for (const system of systemNames) {
         assert.ok(secrets.every((one) => one.secrets.includes("data")));
       });
 
+      it("attaches services to networks by id, which is what swarm answers with", () => {
+        const ids = new Set(ofType(plan, "docker:index/network:Network").map(({ name }) => `${name}-id`));
+        for (const { name, taskSpec } of serviceInputs(plan)) {
+          assert.ok(taskSpec.networksAdvanceds.length > 0, name);
+          for (const { id } of taskSpec.networksAdvanceds) assert.ok(ids.has(id), `${name}: ${id}`);
+        }
+      });
+
       it("publishes no port of any service, data or not", () => {
         for (const { name, endpointSpec } of serviceInputs(plan)) {
           assert.deepEqual(endpointSpec, { mode: "dnsrr" }, name);
@@ -103,6 +112,33 @@ for (const system of systemNames) {
           ];
         });
         assert.deepEqual(found.toSorted(), exceptions[system]);
+      });
+
+      it("gives nothing of its host to what runs, Docker's socket least of all", () => {
+        for (const { name, taskSpec } of serviceInputs(plan)) {
+          for (const { type, source = "" } of taskSpec.containerSpec.mounts) {
+            assert.ok(["volume", "tmpfs"].includes(type), `${name} mounts ${source}`);
+            assert.doesNotMatch(source, /^\/|sock/, name);
+          }
+        }
+        const ending = [components.job, components.schedule].flatMap((type) => ofType(plan, type));
+        for (const { name } of ending) {
+          for (const one of plan.resources.filter(({ parent }) => parent === name)) {
+            for (const [path, text] of leaves(one.inputs)) {
+              const options = text
+                .split(/[\n ]/)
+                .filter((word) => /type=bind|docker\.sock|^--(volume|privileged)/.test(word));
+              assert.deepEqual(options, [], `${one.name}: ${path}`);
+            }
+          }
+        }
+      });
+
+      it("has every exception in the file of its system, where status looks for it", async () => {
+        const declared = Object.entries(declaredExceptions(await systemOf(system))).flatMap(([name, said]) =>
+          said.map((exception) => `${name} ${exception}`),
+        );
+        assert.deepEqual(declared.toSorted(), exceptions[system]);
       });
 
       it("keeps every volume, and what runs, from being replaced or removed by accident", () => {

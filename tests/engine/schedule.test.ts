@@ -10,6 +10,7 @@ import {
   scheduleLabel,
   type ScheduleScript,
 } from "../../components/service/schedule.render.ts";
+import { assessSchedule, type RawConfig, type ScheduleStatus } from "../../operations/status.assess.ts";
 import { type Swarm, startSwarm } from "../support/swarm.ts";
 import { until } from "../support/until.ts";
 
@@ -100,6 +101,12 @@ describe("a schedule on the swarm", () => {
     return found.map(({ ID, Spec }) => ({ id: ID, run: Spec?.Labels?.[`${scheduleLabel}.run`] ?? "" }));
   };
 
+  /** What `berth status` says of it, from what the swarm keeps. */
+  const status = async ({ name }: ScheduleScript): Promise<ScheduleStatus> => {
+    const configs = (await swarm.api.listConfigs({ filters: { label: [scheduleLabel] } })) as unknown as RawConfig[];
+    return assessSchedule(name.replace("app-", ""), name, { configs }, Date.now());
+  };
+
   it("runs to its end by hand, with its secrets and settings, and leaves only its result", async () => {
     const one = schedule(
       "check",
@@ -109,6 +116,25 @@ describe("a schedule on the swarm", () => {
     assert.equal(ran.code, 0, ran.err);
     assert.deepEqual(await results(one), ["done"]);
     assert.deepEqual(await services(one), []);
+  }).timeout(60_000);
+
+  it("is told by status: not set up, not run yet, well, and why its last run failed", async () => {
+    const one = { ...schedule("told", "exit 0"), cron: "0 0 1 1 *", timeZone: "Europe/Berlin" };
+    assert.equal((await status(one)).problem, "is not set up on the swarm");
+
+    assert.equal((await sh(renderPlan(one), [])).code, 0);
+    const times = "0 0 1 1 * Europe/Berlin";
+    assert.deepEqual(await status(one), { name: "told", times, lastRun: null, result: null, problem: null });
+
+    const began = Date.now();
+    assert.equal((await run(one, "now")).code, 0);
+    const well = await status(one);
+    assert.deepEqual([well.result, well.problem], ["done", null]);
+    assert.ok(Math.abs(Date.parse(well.lastRun ?? "") - began) <= 60_000, well.lastRun ?? "never");
+
+    assert.equal((await run({ ...one, command: ["sh", "-c", "exit 7"] }, "now", 60)).code, 1);
+    const failed = await status(one);
+    assert.match(failed.problem ?? "", /^its run of 20\d\d-.*Z failed: Failed .*non-zero exit \(7\)/);
   }).timeout(60_000);
 
   it("records a run that fails, with its last words in the log, and fails by hand", async () => {

@@ -41,6 +41,20 @@ describe("the life of an edge", function () {
     assert.match(answer, /^\/later\/nothing: not found/, "the application answers, prefix kept");
   });
 
+  it("gives what owns the ports, and nginx, no rights but those that nginx needs, and starts both again", async () => {
+    const number = (await edge.file("current")).trim();
+    const kept = { "": null, [`-${number}`]: ["CHOWN", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID"] };
+    for (const [suffix, capabilities] of Object.entries(kept)) {
+      const { HostConfig } = await edge.container(suffix).inspect();
+      const capAdd = HostConfig.CapAdd as readonly string[] | null;
+      const added = capAdd?.map((name) => name.replace(/^CAP_/, "")) ?? null;
+      assert.deepEqual(
+        [HostConfig.ReadonlyRootfs, HostConfig.CapDrop, added, HostConfig.SecurityOpt, HostConfig.RestartPolicy?.Name],
+        [true, ["ALL"], capabilities, ["no-new-privileges"], "unless-stopped"],
+      );
+    }
+  });
+
   it("changes nothing when nothing changed", async () => {
     const found = [await edge.generations(), await edge.links()];
     assert.deepEqual(await edge.runtime(), { code: 0, output: "" });

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { connect, type IncomingHttpHeaders } from "node:http2";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { startSockets } from "../support/load.ts";
 import { maintained, sites } from "../support/edge-sites.ts";
@@ -124,6 +126,18 @@ describe("routes of the edge", function () {
     assert.deepEqual([opened, refused], [1, []]);
     const elsewhere = await startSockets({ ...common, url: `wss://${host}/slow` });
     assert.equal((await elsewhere.stop()).opened, 0);
+  });
+
+  it("speak HTTP/2 with those that ask for it", async () => {
+    const session = connect(`https://127.0.0.1:${edge.httpsPort}`, { servername: host, rejectUnauthorized: false });
+    try {
+      const stream = session.request({ ":path": "/api", ":authority": host });
+      const [headers] = (await once(stream, "response")) as [IncomingHttpHeaders];
+      stream.resume();
+      assert.deepEqual([session.alpnProtocol, headers[":status"]], ["h2", 200]);
+    } finally {
+      session.destroy();
+    }
   });
 
   it("compress text, and say that they do", async () => {

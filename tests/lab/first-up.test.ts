@@ -56,6 +56,19 @@ describe("palmistry after its first up", function () {
     const { code, stdout, stderr } = await lab.berth("status");
     assert.equal(code, 0, stdout + stderr);
     assert.match(stdout, /everything is as pinned/);
+    const exceptions = stdout.split("\n").filter((line) => line.includes(" keeps "));
+    assert.deepEqual(
+      exceptions.map((line) => line.split(" ")[0]),
+      ["edge"],
+      "the edge alone is less confined",
+    );
+  });
+
+  it("lets no container gain rights", async () => {
+    const pids = "docker ps --quiet | xargs docker inspect --format '{{.State.Pid}}'";
+    const flags = `for pid in $(${pids}); do grep '^NoNewPrivs' "/proc/$pid/status"; done | sort -u`;
+    const { stdout } = await lab.run("docker", "exec", `berth-${lab.lab.name}-host1`, "sh", "-c", flags);
+    assert.match(stdout, /^NoNewPrivs:\s+1\n$/);
   });
 
   it("keeps every secret out of the state, the output and the process list", async () => {

@@ -352,6 +352,8 @@ ${does}`);
 c.confirm_delivery()
 c.basic_publish("", "jobs", b"kept", pika.BasicProperties(delivery_mode=2))`,
       );
+      // What the queue holds is on disk once it is confirmed; that there is a queue, RabbitMQ writes down a little later.
+      await rabbitmq.exec(["rabbitmqctl", "--quiet", "eval", "mnesia:sync_log()."]);
       await rabbitmq.restart("kill");
       assert.match(await amqp("app", awkward, "/", `print(c.basic_get("jobs")[2])`), /kept/);
       const { mailer, ...users } = spec.users;

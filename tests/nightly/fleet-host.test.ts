@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import { renderGuarded } from "../../components/fleet/guarded.render.ts";
-import { hostConcerns, renderCheck, type HostConcernsArgs } from "../../components/fleet/host.render.ts";
+import { renderCheck, type HostConcernsArgs } from "../../components/fleet/host.render.ts";
+import { readAnswer, type Facts } from "../../components/fleet/facts.ts";
+import { renderFacts } from "../../components/fleet/facts.render.ts";
 import { assessDeep, deepProblems } from "../../operations/deep.ts";
 import { LabHost } from "../support/lab-host.ts";
+import { concernsOf, prepareHost } from "../support/prepare-host.ts";
 
 describe("a single host, prepared by the scripts alone", function () {
   this.timeout(900_000);
@@ -11,39 +13,47 @@ describe("a single host, prepared by the scripts alone", function () {
 
   before(async () => {
     machine = await LabHost.start();
-    args = {
-      stack: machine.stack,
-      host: machine.host,
-      hosts: [machine.host],
-      registry: { address: "registry.test:5000" },
-      firewall: { ssh: ["0.0.0.0/0", "::/0"], web: "any" },
-      dnsChallenges: false,
-      proxyRanges: [],
-    };
+    args = concernsOf(machine);
   });
   after(async () => {
     await machine.remove();
   });
 
-  const apply = async (): Promise<string> => {
-    const { access, engine, system, firewall } = hostConcerns(args);
-    const said = [
-      await machine.must(machine.here(renderGuarded(access), "apply")),
-      await machine.must(machine.there(engine)),
-      await machine.must(machine.there(system)),
-      await machine.must(machine.here(renderGuarded(firewall), "apply")),
-    ];
-    return said.join("");
-  };
+  const apply = async (): Promise<string> => prepareHost(machine, args);
   const differences = async (): Promise<string[]> => {
     const { stdout, stderr } = await machine.there(renderCheck(args), "check");
     return deepProblems(assessDeep("host1", { stdout, complaint: stderr }));
   };
 
+  const facts = async (): Promise<Facts> => {
+    const asked = { host: machine.host, encrypted: true, places: ["127.0.0.1:22", "127.0.0.1:1"] };
+    const { code, stdout, stderr } = await machine.there(renderFacts(asked));
+    const answer = readAnswer(code, stdout, stderr);
+    assert.ok("facts" in answer, stdout + stderr);
+    return answer.facts;
+  };
+
+  it("says what it is, fresh from its installer", async () => {
+    const { system, engine, addresses, unreached, foreignDaemon, nodes } = await facts();
+    assert.deepEqual(
+      [system, engine, unreached, foreignDaemon, nodes],
+      ["debian 12", "none", ["127.0.0.1:1"], false, []],
+    );
+    assert.ok(addresses.includes(machine.host.privateAddress ?? ""), addresses.join());
+  });
+
   it("is prepared, and a second time nothing changes", async () => {
     assert.match(await apply(), /^changed: /m);
+    assert.deepEqual((await facts()).engine, { swarm: "inactive", node: "" });
     assert.doesNotMatch(await apply(), /^changed: /m);
     assert.deepEqual(await differences(), []);
+  });
+
+  it("removes unused images by a program of its own", async () => {
+    const said = await machine.must(
+      machine.there("systemctl start berth-images.service && cat /var/lib/berth/images-used"),
+    );
+    assert.equal(said, "", "it has no image yet");
   });
 
   it("names every setting that somebody changed, and changes none of them itself", async () => {
@@ -54,6 +64,12 @@ sysctl --quiet --write net.ipv4.conf.all.accept_redirects=1
 sed -i 's/"10m"/"99m"/' /etc/docker/daemon.json
 apt-mark unhold docker.io >/dev/null
 rm /etc/apt/apt.conf.d/60berth
+rm /etc/systemd/journald.conf.d/90-berth.conf
+systemctl disable --quiet berth-images.timer
+rm /etc/modprobe.d/60-berth.conf
+chmod 644 /etc/ssh/sshd_config
+sed -i '/^UMASK/d' /etc/login.defs
+systemctl stop berth-integrity.timer
 systemctl disable --quiet fail2ban
 systemctl disable --quiet berth-firewall
 `;
@@ -65,8 +81,14 @@ systemctl disable --quiet berth-firewall
       /engine: \/etc\/docker\/daemon\.json has ".*99m/,
       /engine: docker\.io is not held at its version/,
       /sysctl: net\.ipv4\.conf\.all\.accept_redirects is 1, not 0/,
+      /modules: \/etc\/modprobe\.d\/60-berth\.conf is missing/,
+      /sessions: UMASK of \/etc\/login\.defs is unset, not 027/,
+      /sessions: \/etc\/ssh\/sshd_config has mode 644, not 600/,
+      /integrity: berth-integrity\.timer does not run/,
       /upgrades: \/etc\/apt\/apt\.conf\.d\/60berth is missing/,
       /fail2ban: fail2ban is disabled, not enabled/,
+      /journal: \/etc\/systemd\/journald\.conf\.d\/90-berth\.conf is missing/,
+      /images: berth-images\.timer is disabled, not enabled/,
       /firewall: the firewall has "tcp dport 8080 accept"/,
       /firewall: berth-firewall\.service is disabled, not enabled/,
     ]) {
@@ -76,5 +98,17 @@ systemctl disable --quiet berth-firewall
       );
     }
     assert.deepEqual(await differences(), seen, "a check changes nothing");
+  });
+
+  it("finds daily what was added and changed, and fails for a program that is not its package's", async () => {
+    const compare = async () => machine.there("systemctl start berth-integrity 2>/dev/null || echo failed");
+    const said = async () => machine.must(machine.there("journalctl --unit berth-integrity --output cat --lines 60"));
+    assert.equal(await machine.must(compare()), "", "the first time there is nothing to compare with");
+    await machine.must(machine.there("touch /usr/local/bin/stranger"));
+    assert.equal(await machine.must(compare()), "");
+    assert.match(await said(), /^f\+{10,}: \/usr\/local\/bin\/stranger$/m);
+    await machine.must(machine.there("echo >>/usr/bin/apt-key"));
+    assert.equal(await machine.must(compare()), "failed\n");
+    assert.match(await said(), /not as their packages have them:\n\/usr\/bin\/apt-key$/m);
   });
 });

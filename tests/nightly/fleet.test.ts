@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { parse } from "yaml";
+import { fingerprint } from "../../components/fleet/host-key.ts";
+import { ensureDocker } from "../../lab/daemon.ts";
+import { ensureNetwork } from "../../lab/docker.ts";
+import { ensureHosts } from "../../lab/hosts.ts";
+import { labImages } from "../../lab/images.ts";
 import { setValue } from "../../operations/yaml-edit.ts";
 import { startLoad } from "../support/load.ts";
 import { createLab, TestLab } from "../lab/support/lab.ts";
@@ -108,6 +113,23 @@ describe("a fleet of three hosts", function () {
     assert.equal(deep.code, 0, deep.stdout + deep.stderr);
   });
 
+  it("dials each host at most twice for an up that changes nothing", async () => {
+    const hosts = ["host1", "host2", "host3"];
+    const logins = async (): Promise<number[]> =>
+      Promise.all(
+        hosts.map(async (host) =>
+          Number(await on(host, "sh", "-c", "journalctl --quiet -t sshd | grep -c 'Accepted publickey'")),
+        ),
+      );
+    const before = await logins();
+    const { seconds } = await lab.mustUp();
+    const dials = (await logins()).map((count, index) => count - (before[index] ?? 0));
+    assert.ok(
+      dials.every((count) => count >= 1 && count <= 2),
+      `${dials.join(", ")} dials in ${seconds.toFixed(1)} s`,
+    );
+  });
+
   it("keeps no join token in the state", async () => {
     const { stdout } = await lab.pulumi("stack", "export", "--show-secrets");
     const token = await on("host1", "docker", "swarm", "join-token", "--quiet", "worker");
@@ -172,7 +194,8 @@ describe("a fleet of three hosts", function () {
       assert.equal((await running("frontend", "host1")).filter((node) => node !== "host2").length, 2);
     });
     await lab.pin({ frontend: "palmistry-frontend:1.1.0" });
-    await lab.mustUp();
+    const { stdout: said } = await lab.mustUp();
+    assert.match(said, /warning: host host2 does not answer, and the swarm finds it down/);
     const result = await load.stop();
     assert.ok(result.failed / (result.ok + result.failed) < 0.02, JSON.stringify(result.reasons));
     assert.ok(result.bodies["1.1.0"] ?? result.ok > 0);
@@ -201,6 +224,28 @@ describe("a fleet of three hosts", function () {
     await lab.reset();
   });
 
+  it("refuses hosts that do not answer while the swarm finds them ready, all at once, before anything changes", async () => {
+    const before = await nodes();
+    await edit((hosts) => [
+      ...hosts.map((host) => (host.name === "host2" ? { ...host, port: 1 } : host)),
+      { ...hosts[2], name: "host4", port: 2, privateAddress: "192.0.2.4", role: "worker" },
+    ]);
+    const { code, stdout, stderr } = await lab.up();
+    assert.notEqual(code, 0);
+    assert.match(stdout + stderr, /have 2 problems; nothing was changed:/);
+    assert.match(
+      stdout + stderr,
+      /berth:hosts\[1\]\.port: host host2 cannot be reached by SSH, though the swarm finds it ready/,
+    );
+    assert.match(
+      stdout + stderr,
+      /berth:hosts\[3\]\.port: host host4 cannot be reached by SSH, got 127\.0\.0\.1 port 2 /,
+    );
+    assert.deepEqual(await nodes(), before);
+    await writeFile(lab.stackFile, pristine);
+    assert.equal((await lab.pulumi("preview", "--expect-no-changes")).code, 0);
+  });
+
   it("removes a lost host without its help, and takes it back when it is clean", async () => {
     await machine("kill", "host2");
     await edit((hosts) =>
@@ -223,6 +268,46 @@ describe("a fleet of three hosts", function () {
     await lab.mustUp();
     await asPinned();
     assert.equal((await nodes()).length, 3);
+  });
+
+  it("applies again what was changed on a host, by the name that the runbook gives", async () => {
+    await on("host2", "sysctl", "--quiet", "--write", "net.ipv4.conf.all.accept_redirects=1");
+    assert.match(
+      (await lab.berth("status", "--deep")).stdout,
+      /host host2: sysctl: net\.ipv4\.conf\.all\.accept_redirects is 1/,
+    );
+    const target = ["--replace", "**::fleet-host2-system"];
+    const { code, stdout, stderr } = await lab.pulumi("up", "--yes", "--skip-preview", ...target);
+    assert.equal(code, 0, stdout + stderr);
+    const deep = await lab.berth("status", "--deep");
+    assert.equal(deep.code, 0, deep.stdout + deep.stderr);
+  });
+
+  it("refuses a machine that was set up anew until its line has the new host key, and then takes it back", async () => {
+    assert.equal((await lab.run("docker", "rm", "--force", "--volumes", container("host2"))).code, 0);
+    const quiet = (): void => undefined;
+    const docker = await ensureDocker(lab.lab.cache, quiet);
+    const images = labImages(lab.lab.root, []);
+    const machines = await ensureHosts(docker, lab.lab, images, 3, await ensureNetwork(docker, lab.lab), quiet);
+    const hostKey = machines[1]?.hostKey ?? "";
+
+    const refused = await lab.up();
+    assert.notEqual(refused.code, 0);
+    const said = refused.stdout + refused.stderr;
+    const message = `berth:hosts[1].hostKey: host host2 shows another host key than the pinned one, got ${fingerprint(hostKey)} for `;
+    assert.ok(said.includes(message), said);
+    assert.match(said, /nothing was changed/);
+
+    await edit((hosts) => hosts.map((host) => (host.name === "host2" ? { ...host, hostKey } : host)));
+    await lab.mustUp();
+    await eventually(asPinned);
+    assert.equal((await nodes()).length, 3);
+    assert.equal((await lab.pulumi("preview", "--expect-no-changes")).code, 0);
+    const deep = await lab.berth("status", "--deep");
+    assert.equal(deep.code, 0, deep.stdout + deep.stderr);
+    const load = { ...edge(1), rate: 5, requests: 5, seconds: 10, connections: 1 };
+    assert.equal((await (await startLoad(load)).done).failed, 0, "its edge has a certificate again");
+    pristine = await readFile(lab.stackFile, "utf8");
   });
 
   it("replaces the join tokens and keeps its hosts", async () => {

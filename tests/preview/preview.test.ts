@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { access, chmod, mkdir, readFile } from "node:fs/promises";
+import { access, chmod, mkdir } from "node:fs/promises";
 import { delimiter, join } from "node:path";
-import { stringify } from "yaml";
+import { writeFilledIn } from "../support/filled-in.ts";
 import { PulumiProject } from "../support/pulumi.ts";
-import { environments, filledIn, stackFileOf, systemNames, type Mapping, type StackFile } from "../support/systems.ts";
+import { environments, stackFileOf, systemNames } from "../support/systems.ts";
 
 /*
  * `pulumi preview` of every system's stack files by the real CLI, as somebody runs it who has filled in what is his own
@@ -32,7 +32,7 @@ describe("pulumi preview, without a host in reach", () => {
   for (const system of systemNames) {
     for (const environment of environments) {
       it(`shows ${system} in ${environment} twice the same, and no secret`, async () => {
-        await writeStackFile(project, stackFileOf(system, environment));
+        await writeFilledIn(project, stackFileOf(system, environment));
         const first = await preview(project);
         assert.deepEqual(first.operations, ["create"]);
         assert.ok(first.steps.length > 40, `${first.steps.length} steps`);
@@ -55,27 +55,6 @@ async function refuseSsh(project: PulumiProject): Promise<void> {
   );
   await chmod(join(bin, "ssh"), 0o755);
   project.env["PATH"] = [bin, project.env["PATH"]].join(delimiter);
-}
-
-/** A stack file with what a team fills in; what is secret goes in by Pulumi's own command. */
-async function writeStackFile(project: PulumiProject, file: StackFile): Promise<void> {
-  const values: Mapping = { ...file.config, ...(await filledIn(file)) };
-  const isSecret = (key: string): boolean => !key.startsWith("berth:");
-  const plain = Object.fromEntries(Object.entries(values).filter(([key]) => !isSecret(key)));
-  const path = `Pulumi.${project.stack}.yaml`;
-  // The salt of the stack's secrets stands in its file.
-  const { encryptionsalt } = (await readYaml(join(project.directory, path))) as { encryptionsalt?: string };
-  await project.write(path, stringify({ ...(encryptionsalt !== undefined && { encryptionsalt }), config: plain }));
-  const secrets = Object.entries(values)
-    .filter(([key]) => isSecret(key))
-    .flatMap(([key, value]) => ["--secret", `${key}=${String(value)}`]);
-  const { code, stderr } = await project.run("config", "set-all", ...secrets);
-  assert.equal(code, 0, stderr);
-}
-
-async function readYaml(path: string): Promise<unknown> {
-  const { parse } = await import("yaml");
-  return parse(await readFile(path, "utf8"));
 }
 
 interface Preview {

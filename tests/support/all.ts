@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -8,16 +8,22 @@ import { ensurePrograms } from "../../lab/packages.ts";
 /*
  * Every check there is, quick ones first, with one count at the end: what `npm test` and CI run.
  *
- * A failure does not stop the quick suites: one run shows everything that is wrong. The lab takes many minutes and is
- * started only when they all passed; `--all` starts it all the same.
+ * A failure does not stop the quick suites: one run shows everything that is wrong. Parts and lab take many minutes and
+ * are started only when those all passed; `--all` starts them all the same.
  */
 
 export interface Suite {
   readonly name: string;
   /** Files for mocha, or a command that passes or fails as one. */
   readonly run:
-    { readonly mocha: string; readonly timeoutMs?: number } | { readonly command: readonly [string, ...string[]] };
-  /** Not started after a failure. */
+    | {
+        readonly mocha: string | readonly string[];
+        readonly timeoutMs?: number;
+        /** How many files run at the same time, each in a process of its own. @default 1 */
+        readonly jobs?: number;
+      }
+    | { readonly command: readonly [string, ...string[]] };
+  /** Not started after a failure of a quick one. */
   readonly slow?: boolean;
 }
 
@@ -29,6 +35,24 @@ export interface Outcome {
   readonly skipped: boolean;
 }
 
+/**
+ * Files of tests/lab that bring up labs, which keep every core busy and share one, and those that need none. The latter
+ * mostly wait, for a drain, a renewal, a store that starts: two at a time take little more than half as long. The one
+ * that takes longest comes first.
+ */
+export function labFiles(root = join(import.meta.dirname, "../..")): { labs: string[]; parts: string[] } {
+  const folder = join(root, "tests/lab");
+  const files = readdirSync(folder).filter((name) => name.endsWith(".test.ts"));
+  const needsLab = (name: string): boolean =>
+    /support\/lab\.ts|lab\/main\.ts/.test(readFileSync(join(folder, name), "utf8"));
+  const paths = (names: string[]) => names.map((name) => `tests/lab/${name}`);
+  const rank = (name: string): number => (name === "store-images.test.ts" ? 0 : 1);
+  return {
+    labs: paths(files.filter(needsLab).toSorted()),
+    parts: paths(files.filter((name) => !needsLab(name)).toSorted((a, b) => rank(a) - rank(b))),
+  };
+}
+
 const suites: readonly Suite[] = [
   { name: "lint", run: { command: ["npm", "run", "--silent", "lint"] } },
   { name: "typecheck", run: { command: ["npm", "run", "--silent", "typecheck"] } },
@@ -36,7 +60,8 @@ const suites: readonly Suite[] = [
   { name: "contract", run: { mocha: "tests/contract/**/*.test.ts" } },
   { name: "engine", run: { mocha: "tests/engine/**/*.test.ts", timeoutMs: 300_000 } },
   { name: "preview", run: { mocha: "tests/preview/**/*.test.ts", timeoutMs: 300_000 } },
-  { name: "lab", run: { mocha: "tests/lab/**/*.test.ts", timeoutMs: 900_000 }, slow: true },
+  { name: "parts", run: { mocha: labFiles().parts, timeoutMs: 900_000, jobs: 2 }, slow: true },
+  { name: "lab", run: { mocha: labFiles().labs, timeoutMs: 900_000 }, slow: true },
 ];
 
 /** Runs suites in turn, their output going straight to `stdio`. */
@@ -50,8 +75,8 @@ export async function runSuites(
   },
 ): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
+  let broken = false;
   for (const suite of chosen) {
-    const broken = outcomes.some(({ failed }) => failed > 0);
     if (options.signal?.aborted === true || (suite.slow === true && broken && !options.evenAfterFailures)) {
       outcomes.push({ name: suite.name, passed: 0, failed: 0, seconds: 0, skipped: true });
       continue;
@@ -59,6 +84,8 @@ export async function runSuites(
     if (options.output === "inherit") process.stdout.write(`\n=== ${suite.name}\n`);
     const started = Date.now();
     const counts = await runSuite(suite, options.root, options.output);
+    // Of the slow ones, none hides what the others have to say.
+    broken ||= suite.slow !== true && counts.failed > 0;
     outcomes.push({ name: suite.name, ...counts, seconds: (Date.now() - started) / 1000, skipped: false });
   }
   return outcomes;
@@ -75,7 +102,9 @@ async function runSuite({ run }: Suite, root: string, output: "inherit" | "ignor
     const mocha = join(import.meta.dirname, "../../node_modules/mocha/bin/mocha.js");
     const reporter = ["--reporter", join(import.meta.dirname, "all.reporter.ts"), "--reporter-option", `file=${file}`];
     const timeout = run.timeoutMs === undefined ? [] : ["--timeout", String(run.timeoutMs)];
-    const code = await exitCode([process.execPath, mocha, ...reporter, ...timeout, run.mocha], root, output);
+    const jobs = run.jobs === undefined ? [] : ["--parallel", "--jobs", String(run.jobs)];
+    const files = [run.mocha].flat();
+    const code = await exitCode([process.execPath, mocha, ...reporter, ...timeout, ...jobs, ...files], root, output);
     return countsFrom(file, code);
   } finally {
     rmSync(directory, { recursive: true });
@@ -121,7 +150,7 @@ export function summary(outcomes: readonly Outcome[]): string {
 const help = `node tests/support/all.ts [suite …] [--all]
 
 Runs ${suites.map(({ name }) => name).join(", ")}, or the named ones only.
-  --all  run the lab suite also after a failure`;
+  --all  run parts and lab also after a failure`;
 
 if (import.meta.main) {
   const { positionals, values } = parseArgs({

@@ -8,7 +8,8 @@ import { parseCommandLine } from "../../lab/settings.ts";
 import { prepare } from "../../lab/up.ts";
 import { createLab, TestLab } from "../lab/support/lab.ts";
 import { Measures } from "./bench/measure.ts";
-import { scenarios, type Bench } from "./bench/scenarios.ts";
+import type { Bench, Scenario } from "./bench/context.ts";
+import { scenarios } from "./bench/scenarios.ts";
 import { met, renderResults, withResults, type Circumstances } from "./bench/table.render.ts";
 
 /*
@@ -28,68 +29,101 @@ const options = {
   help: { type: "boolean", short: "h" },
 } as const;
 
+const isUsual = ({ hosts = 1 }: Scenario): boolean => hosts === 1;
+const namesOf = (list: readonly Scenario[]): string => list.map(({ name }) => name).join(", ");
+
 const help = `npm run bench -- [scenario …] [--runs N] [--rate N] [--write] [--name LAB --http-port N --https-port N]
 
-Scenarios: ${scenarios.map(({ name }) => name).join(", ")}; all of them without a name.
+Scenarios: ${namesOf(scenarios.filter(isUsual))}; all of these without a name.
+Only when named, for they need several hosts: ${namesOf(scenarios.filter((scenario) => !isUsual(scenario)))}.
 
   --runs N    runs of each, 3 by default; the median counts
-  --rate N    requests per second while something changes, 300 by default
-  --write     put the table into docs/benchmarks.md
+  --rate N    requests per second while something changes, 300 by default for most
+  --write     put the results into docs/benchmarks.md, in place of those of the same scenarios
   --name LAB  an existing lab, with the ports it was made with; its applications must run at 1.0.0, and do so
               afterwards. Without it a lab is made and removed.
 
 Exit code 1 when a goal is missed.`;
 
+interface Values {
+  readonly name?: string;
+  readonly "http-port"?: string;
+  readonly "https-port"?: string;
+}
+
 async function bench(argv: string[]): Promise<number> {
   const { values, positionals } = parseArgs({ args: argv, options, allowPositionals: true });
-  const chosen = positionals.length === 0 ? scenarios : scenarios.filter(({ name }) => positionals.includes(name));
+  const chosen =
+    positionals.length === 0 ? scenarios.filter(isUsual) : scenarios.filter(({ name }) => positionals.includes(name));
   if (values.help === true || chosen.length < positionals.length) {
     process.stdout.write(`${help}\n`);
     return values.help === true ? 0 : 2;
   }
-  const say = (line: string) => process.stdout.write(`${line}\n`);
-  const measures = new Measures();
-  const [runs, rate] = [Number(values.runs ?? 3), Number(values.rate ?? 300)];
-  const lab = await openLab(values, measures, say);
-  const before = loadavg()[0] ?? 0;
-  try {
-    const context: Bench = { lab, measures, runs, rate, say };
-    for (const scenario of chosen) {
-      say(`\n${scenario.name}`);
-      await scenario.run(context);
+  let missed = false;
+  for (const hosts of [1, 3]) {
+    const group = chosen.filter((scenario) => (scenario.hosts ?? 1) === hosts);
+    if (group.length === 0) continue;
+    const { lab, made } = await openLab(values, hosts);
+    try {
+      for (const scenario of group) {
+        const { measures, results } = await measure(scenario, lab, made, values);
+        // What was measured is kept, whatever becomes of the next one.
+        if (values.write === true) write(scenario, results);
+        missed ||= !measures.all.every(met);
+      }
+    } finally {
+      // A lab that was there before is left as it was found; after a failure it says more as it is.
+      if (values.name === undefined) await lab.destroy();
     }
-    const results = renderResults(measures.all, await circumstances(lab, before, runs, rate));
-    say(`\n${results}`);
-    if (values.write === true) writeFileSync(document, withResults(readFileSync(document, "utf8"), results));
-    return measures.all.every(met) ? 0 : 1;
-  } finally {
-    // A lab that was there before is left as it was found; after a failure it says more as it is.
-    if (values.name === undefined) await lab.destroy();
   }
+  return missed ? 1 : 0;
 }
 
-async function openLab(
-  values: { readonly name?: string; readonly "http-port"?: string; readonly "https-port"?: string },
-  measures: Measures,
-  say: (line: string) => void,
-): Promise<TestLab> {
+async function measure(
+  scenario: Scenario,
+  lab: TestLab,
+  made: number | undefined,
+  values: { readonly runs?: string; readonly rate?: string },
+): Promise<{ measures: Measures; results: string }> {
+  const measures = new Measures();
+  const runs = Number(values.runs ?? 3);
+  const rate = scenario.rate === 0 ? 0 : Number(values.rate ?? scenario.rate ?? 300);
+  const context: Bench = { lab, made, measures, runs, rate, say };
+  const before = loadavg()[0] ?? 0;
+  say(`\n${scenario.name}`);
+  await scenario.run(context);
+  const results = renderResults(measures.all, await circumstances(lab, before, runs, rate));
+  say(`\n${results}`);
+  return { measures, results };
+}
+
+function write({ name }: Scenario, results: string): void {
+  const names = scenarios.map((scenario) => scenario.name);
+  writeFileSync(document, withResults(readFileSync(document, "utf8"), name, results, names));
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+async function openLab(values: Values, hosts: number): Promise<{ lab: TestLab; made?: number }> {
   if (values.name === undefined) {
     const started = performance.now();
-    const lab = await createLab();
+    const lab = await createLab(undefined, hosts);
     const up = await lab.mustUp();
-    const seconds = (performance.now() - started) / 1000;
-    measures.add({ scenario: "npm run lab", quantity: "a new lab, images and engine cached", unit: "s" }, seconds);
-    say(`a new lab in ${seconds.toFixed(0)} s, of which the first up ${up.seconds.toFixed(0)} s`);
-    return lab;
+    const made = (performance.now() - started) / 1000;
+    say(`a new lab in ${made.toFixed(0)} s, of which the first up ${up.seconds.toFixed(0)} s`);
+    return { lab, made };
   }
   const ports = (["http-port", "https-port"] as const).flatMap((name) =>
     values[name] === undefined ? [] : [`--${name}`, values[name]],
   );
-  const [, settings] = parseCommandLine(["up", "--name", values.name, ...ports], process.env, root);
+  const args = ["up", "--name", values.name, "--hosts", String(hosts), ...ports];
+  const [, settings] = parseCommandLine(args, process.env, root);
   const progress = new Progress((text) => process.stdout.write(text));
   const lab = new TestLab(await withLock(settings.directory, () => prepare(settings, progress)));
   await lab.reset();
-  return lab;
+  return { lab };
 }
 
 async function circumstances(lab: TestLab, before: number, runs: number, rate: number): Promise<Circumstances> {

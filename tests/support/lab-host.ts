@@ -5,12 +5,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Docker from "dockerode";
 import { host as hostSchema, type Host } from "../../components/config/host.ts";
+import { withJumps } from "../../components/config/jump.ts";
 import { rootShell } from "../../components/fleet/script.ts";
 import { sshConfigPath } from "../../components/fleet/ssh.render.ts";
 import { writeSshFiles } from "../../components/fleet/ssh.ts";
 import { ensureImages } from "../../lab/build.ts";
 import { ensureDocker } from "../../lab/daemon.ts";
-import { ensureNetwork, removeLabObjects } from "../../lab/docker.ts";
+import { ensureNetwork, execIn, objectName, removeLabObjects } from "../../lab/docker.ts";
 import { ensureHosts, ensureSshKey } from "../../lab/hosts.ts";
 import { labImages } from "../../lab/images.ts";
 import { labNamed, type Lab } from "../../lab/settings.ts";
@@ -29,37 +30,59 @@ export interface Outcome {
 export class LabHost {
   readonly stack = stack;
   readonly host: Host;
-  readonly #lab: Lab;
-  readonly #root: string;
+  readonly lab: Lab;
+  readonly repository = repository;
+  /** Where the scripts that run here find the SSH configuration. */
+  readonly root: string;
 
   constructor(host: Host, lab: Lab, root: string) {
     this.host = host;
-    this.#lab = lab;
-    this.#root = root;
+    this.lab = lab;
+    this.root = root;
   }
 
   static async start(): Promise<LabHost> {
+    const [machine] = await LabHost.startSeveral(1);
+    if (!machine) throw new Error("the lab has no host");
+    return machine;
+  }
+
+  /** Machines of one lab, each reached on its own; to remove one removes all. */
+  static async startSeveral(count: number): Promise<LabHost[]> {
     const [http = 0, https = 0] = await freePorts(2);
-    const lab = labNamed(`t-${randomBytes(4).toString("hex")}`, repository, { http, https, hosts: 1 });
+    const lab = labNamed(`t-${randomBytes(4).toString("hex")}`, repository, { http, https, hosts: count });
     await mkdir(lab.directory, { recursive: true });
     const quiet = (): void => undefined;
     const docker = await ensureDocker(lab.cache, quiet);
     const images = labImages(repository, []);
     await ensureImages(docker, lab.cache, [images.base, images.host], quiet);
-    const [one] = await ensureHosts(docker, lab, images, 1, await ensureNetwork(docker, lab), quiet);
-    if (!one) throw new Error("the lab has no host");
-    const host = hostSchema.parse({
-      name: one.name,
-      address: "127.0.0.1",
-      port: one.sshPort,
-      hostKey: one.hostKey,
-      privateAddress: one.address,
-      labels: { edge: "true" },
-    });
+    const made = await ensureHosts(docker, lab, images, count, await ensureNetwork(docker, lab), quiet);
+    const entries = made.map(({ name, sshPort: port, hostKey, address: privateAddress }) =>
+      hostSchema.parse({ name, address: "127.0.0.1", port, hostKey, privateAddress, labels: { edge: "true" } }),
+    );
+    const hosts = withJumps(entries, {});
     const root = await mkdtemp(join(tmpdir(), "berth-one-"));
     const sshKey = await readFile(await ensureSshKey(lab, quiet), "utf8");
-    writeSshFiles({ stack, hosts: [host], sshKey }, root);
-    return new LabHost(host, lab, root);
+    writeSshFiles({ stack, hosts, sshKey }, root);
+    return hosts.map((host) => new LabHost(host, lab, root));
+  }
+
+  /** Its address on the lab's network. */
+  get address(): string {
+    return this.host.privateAddress ?? "";
+  }
+
+  /** The same machine, reached as this says from now on. */
+  async reachedAs(changes: Partial<Host>, others: readonly Host[] = []): Promise<LabHost> {
+    const host = { ...this.host, ...changes };
+    const sshKey = await readFile(await ensureSshKey(this.lab, () => undefined), "utf8");
+    writeSshFiles({ stack, hosts: [host, ...others], sshKey }, this.root);
+    return new LabHost(host, this.lab, this.root);
+  }
+
+  /** A command inside of it, past SSH and its firewall; what it printed. */
+  async inside(...argv: string[]): Promise<string> {
+    return execIn(new Docker().getContainer(objectName(this.lab, this.host.name)), argv);
   }
 
   /** A script that runs where Pulumi does. */
@@ -81,14 +104,14 @@ export class LabHost {
   }
 
   async remove(): Promise<void> {
-    await removeLabObjects(new Docker(), this.#lab);
-    await rm(this.#lab.directory, { recursive: true, force: true });
-    await rm(this.#root, { recursive: true });
+    await removeLabObjects(new Docker(), this.lab);
+    await rm(this.lab.directory, { recursive: true, force: true });
+    await rm(this.root, { recursive: true });
   }
 
   async #run([program = "", ...args]: readonly string[], input: string): Promise<Outcome> {
     return new Promise((resolve) => {
-      const child = execFile(program, args, { cwd: this.#root, maxBuffer: 1e8 }, (error, stdout, stderr) => {
+      const child = execFile(program, args, { cwd: this.root, maxBuffer: 1e8 }, (error, stdout, stderr) => {
         resolve({ code: error ? (typeof error.code === "number" ? error.code : 1) : 0, stdout, stderr });
       });
       child.stdin?.on("error", () => undefined).end(input);

@@ -30,7 +30,7 @@ type Task =
   | { readonly kind: "sockets"; readonly options: SocketLoadOptions };
 type FromChild = { readonly progress: unknown } | { readonly result: unknown } | { readonly failed: string };
 
-/** Starts requests; resolves when the first one was answered, well or not. */
+/** Starts requests; resolves when the first answer has begun, or failed. */
 export async function startLoad(options: HttpLoadOptions): Promise<Running<LoadResult>> {
   return start<LoadResult>({ kind: "http", options });
 }
@@ -101,7 +101,7 @@ async function run(task: Task, signal: AbortSignal, tell: (message: FromChild) =
   if (task.kind === "sockets") return socketLoad(task.options, signal, () => tell({ progress: undefined }));
   const tally = new Tally();
   const timer = setInterval(() => {
-    if (tally.ok + tally.failed > 0) tell({ progress: tally.result() });
+    if (tally.begun + tally.failed > 0) tell({ progress: tally.result() });
   }, progressMs);
   try {
     return await httpLoad(task.options, signal, tally);

@@ -52,10 +52,12 @@ export async function startProvider(
   executable: string,
   config: Properties,
   env: Readonly<Record<string, string>> = {},
+  cwd?: string,
 ): Promise<Provider> {
   const child = spawn(executable, ["127.0.0.1:1"], {
     stdio: ["ignore", "pipe", "inherit"],
     env: { ...process.env, ...env },
+    cwd,
   });
   const [port] = (await Promise.race([
     once(child.stdout.setEncoding("utf8"), "data"),
@@ -74,12 +76,13 @@ export async function startChosen(
   name: string,
   config: Properties,
   env: Readonly<Record<string, string>> = {},
+  cwd?: string,
 ): Promise<Provider> {
   const directory = await mkdtemp(join(tmpdir(), "berth-plugins-"));
   try {
     const mode = pluginMode(process.env["LAB_PLUGINS"]);
     const { plugins } = await selectPlugins(mode, { directory, engine: process.execPath });
-    return await startProvider(plugins.find((plugin) => plugin.name === name)!.path, config, env);
+    return await startProvider(plugins.find((plugin) => plugin.name === name)!.path, config, env, cwd);
   } finally {
     await rm(directory, { recursive: true });
   }

@@ -68,8 +68,13 @@ function shop(): Tree {
  * Problems of a shop after a change: `path=value`, or `path` alone to remove what is there.
  *
  * @param values further values of the stack file, or others than the shop's
+ * @param knownSystems names of the systems that there are
  */
-export function spoilt(changes: Record<string, unknown>, values: Record<string, unknown> = {}): string[] {
+export function spoilt(
+  changes: Record<string, unknown>,
+  values: Record<string, unknown> = {},
+  knownSystems: readonly string[] = [],
+): string[] {
   const system = shop();
   for (const [path, value] of Object.entries(changes)) {
     const steps = path.split(".");
@@ -97,5 +102,6 @@ export function spoilt(changes: Record<string, unknown>, values: Record<string, 
     },
     secretKeys: Object.keys(values).filter((key) => !key.startsWith("berth:")),
     system,
+    knownSystems,
   });
 }

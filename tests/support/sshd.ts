@@ -22,12 +22,16 @@ export interface Sshd {
 
 const program = "/usr/sbin/sshd";
 
-/** Starts one; brings the distribution's package when the machine has none. Variables called `GREETING` pass. */
-export async function startSshd(): Promise<Sshd> {
+/**
+ * Starts one; brings the distribution's package when the machine has none. Variables called `GREETING` pass.
+ *
+ * @param letIn The key that it lets in, when another server's is to open this one too
+ */
+export async function startSshd(letIn?: { readonly private: string; readonly public: string }): Promise<Sshd> {
   await ensureInstalled();
   const directory = await mkdtemp(join(tmpdir(), "berth-sshd-"));
   const [port = 0] = await freePorts(1);
-  const [host, client] = await Promise.all([newSshKey(), newSshKey()]);
+  const [host, client] = await Promise.all([newSshKey(), letIn ?? newSshKey()]);
   await writeFile(join(directory, "host_key"), host.private, { mode: 0o600 });
   await writeFile(join(directory, "authorized_keys"), `${client.public}\n`);
   await writeFile(join(directory, "config"), config(directory, port));

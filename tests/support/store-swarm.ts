@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import Docker from "dockerode";
 import type { HostedStore } from "../../components/config/store.ts";
 import { finished } from "../../lab/build.ts";
-import { execIn } from "../../lab/docker.ts";
+import { execIn, isStatus } from "../../lab/docker.ts";
 import { serviceSpec } from "../../lab/plugins/docker/service-spec.ts";
 import { record, type Recorded } from "./mocks.ts";
 import { startSwarm, type Swarm } from "./swarm.ts";
@@ -183,7 +183,16 @@ export class StoreSwarm {
       filters: { label: [`com.docker.swarm.service.name=${service}`] },
     });
     const texts = await Promise.all(
-      containers.map(({ Id }) => api.getContainer(Id).logs({ stdout: true, stderr: true, tail: 200 })),
+      containers.map(({ Id }) =>
+        api
+          .getContainer(Id)
+          .logs({ stdout: true, stderr: true, tail: 200 })
+          .catch((error: unknown) => {
+            // The swarm clears away what has failed whenever it likes.
+            if (isStatus(error, 404)) return "";
+            throw error;
+          }),
+      ),
     );
     return [
       ...tasks.map(({ Status }) => `${Status?.State ?? ""} ${Status?.Err ?? ""}`),

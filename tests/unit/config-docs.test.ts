@@ -38,12 +38,35 @@ describe("the picture of a system", () => {
     });
   }
 
-  it("has everything that runs, and shows who may come to what", async () => {
+  for (const name of systemNames) {
+    it(`has everything of ${name} that runs, is reached or waits`, async () => {
+      const system = systemSchema.parse(await systemOf(name));
+      const { services, data, edge } = system;
+      const lines = renderPicture(system).split("\n");
+      const id = (thing: string): string => `n_${thing.replaceAll("-", "_")}`;
+      const count = (start: string): number => lines.filter((line) => line.trimStart().startsWith(start)).length;
+      for (const thing of [...Object.keys(services), ...Object.keys(data)]) {
+        assert.equal(count(`${id(thing)}[`) + count(`${id(thing)}{{`), 1, thing);
+      }
+      for (const [waiting, { dependsOn }] of Object.entries(services)) {
+        for (const other of dependsOn) assert.ok(lines.includes(`  ${id(waiting)} --> ${id(other)}`), waiting);
+      }
+      for (const [index, { host, routes }] of edge.sites.entries()) {
+        assert.ok(lines.includes(`    site${index}["${host}"]`), host);
+        for (const { path, service } of routes) {
+          const led = lines.filter((line) => line.startsWith(`  site${index} `) && line.endsWith(` ${id(service)}`));
+          assert.ok(
+            led.some((line) => (line.split('"')[1] ?? "").split(" ").includes(path)),
+            `${host}${path}`,
+          );
+        }
+      }
+    });
+  }
+
+  it("shows who may come to what", async () => {
     const system = systemSchema.parse(await systemOf("cap-demo"));
     const lines = renderPicture(system).split("\n");
-    for (const name of [...Object.keys(system.services), ...Object.keys(system.data)]) {
-      assert.equal(lines.filter((line) => line.trimStart().startsWith(`n_${name.replace("-", "_")}[`)).length, 1, name);
-    }
     assert.ok(lines.includes('  site0 -. "/metrics /circuit-breaker" .-> n_app_cp'));
     assert.ok(lines.includes("  n_app_ap --> n_app_cp"));
   });

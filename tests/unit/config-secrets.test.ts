@@ -16,12 +16,20 @@ describe("secrets of a stack", () => {
   });
 
   it("rejects one that stands in clear, without repeating it", () => {
-    const values = { "palmistry:OPENAI_API_KEY": secret, "berth:sshKey": secret, "cloudflare:apiToken": secret };
+    const values = {
+      "palmistry:OPENAI_API_KEY": secret,
+      "berth:sshKey": secret,
+      "berth:unlockKey": secret,
+      "cloudflare:apiToken": secret,
+    };
     const problems = problemsOf({ ...sampleRaw(values), secretKeys: [] });
     const cure = (key: string): string =>
       `${key}: stands in clear in the stack file; replace it where it was issued, then run ` +
       `\`pulumi config set --secret ${key} --stack local\``;
-    assert.deepEqual(problems, ["berth:sshKey", "cloudflare:apiToken", "palmistry:OPENAI_API_KEY"].map(cure));
+    assert.deepEqual(
+      problems,
+      ["berth:sshKey", "berth:unlockKey", "cloudflare:apiToken", "palmistry:OPENAI_API_KEY"].map(cure),
+    );
     assert.ok(!problems.join("\n").includes(secret));
   });
 

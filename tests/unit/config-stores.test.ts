@@ -15,6 +15,8 @@ const clickhouse = {
 const mongodb = { kind: "mongodb", image: "queue", ...common, passwordSecret: "QUEUE_PASSWORD" };
 const managed = { kind: "managed", server: "redis", urlSecret: "URL" };
 const supplied = { "secrets.URL": { kind: "supplied" } };
+const long = "s".repeat(30);
+const longStore = "d".repeat(26);
 const unusedPin = "berth:images.queue: is used by nothing in the system; remove it, or use api, db or edge";
 
 const cases: [title: string, changes: Record<string, unknown>, problems: string[], values?: Record<string, unknown>][] =
@@ -129,6 +131,25 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
           "repository:tag@sha256:…",
         "system.data.db.pooler: is reached as db-pooler, which is another part of the system; rename one of them",
       ],
+    ],
+    [
+      "a pooler whose name Docker has no room for",
+      {
+        name: long,
+        [`data.${longStore}`]: {
+          kind: "postgres",
+          image: "db",
+          ...common,
+          roles: { report: { passwordSecret: "DB_PASSWORD" } },
+          databases: { report: { owner: "report" } },
+          pooler: { image: "db", resources: { memory: "64 MB" } },
+        },
+      },
+      [
+        `system.data.${longStore}.pooler: has a name above Docker's 63 characters, got "${long}-${longStore}-pooler"; give ` +
+          `${longStore} a name that is shorter by 1`,
+      ],
+      { "berth:system": long },
     ],
     [
       "a pooler before a server that asks for client certificates",

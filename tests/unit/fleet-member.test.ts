@@ -79,10 +79,32 @@ const member = (host: Host) => renderMember({ stack: "test", host, first: host =
 describe("a host that joins", () => {
   const alone = { [`*: ${knows}`]: notManager };
 
-  it("makes the swarm when it is the first manager and there is none", () => {
-    const ran = run(member(first), "join", { ...alone, [`vm-1: ${state}`]: "echo 'inactive  '" });
+  /** Subnets that a host says are free; other scripts for it get no answer. */
+  const free = (...pools: string[]) => `[ "$command" != "sh -s" ] || printf '%s\\n' ${pools.join(" ")}`;
+
+  it("makes the swarm when it is the first manager and there is none, in a subnet that is free on all hosts", () => {
+    const ran = run(member(first), "join", {
+      ...alone,
+      [`vm-1: ${state}`]: "echo 'inactive  '",
+      "vm-1: sh -s": free("10.201.0.0/16", "10.59.0.0/16", "198.18.0.0/16"),
+      "vm-2: sh -s": free("10.117.0.0/16", "10.59.0.0/16", "198.18.0.0/16"),
+      "vm-3: sh -s": free("10.201.0.0/16", "10.117.0.0/16", "10.59.0.0/16"),
+    });
     assert.equal(ran.code, 0, ran.err);
     assert.match(ran.input, /vm-1< # Managed by berth: swarm of vm-1[^]*docker swarm init/);
+    assert.match(ran.calls, /^vm-1: sh -s 10\.59\.0\.0\/16$/m);
+  });
+
+  it("makes none in a subnet at which a host reaches something else", () => {
+    const ran = run(member(first), "join", {
+      ...alone,
+      [`vm-1: ${state}`]: "echo 'inactive  '",
+      "vm-1: sh -s": free("10.201.0.0/16"),
+      "*: sh -s": free("10.117.0.0/16"),
+    });
+    assert.equal(ran.code, 1);
+    assert.match(ran.err, /host vm-1: swarm: the routes of the hosts cover all of 10\.201\.0\.0\/16, /);
+    assert.doesNotMatch(ran.input, /docker swarm init/);
   });
 
   it("makes no second swarm while hosts that may have one do not answer", () => {
@@ -97,6 +119,27 @@ describe("a host that joins", () => {
       /host vm-1: swarm: a swarm may be there already, on hosts that do not answer, got vm-2; start/,
     );
     assert.doesNotMatch(ran.input, /docker swarm init/);
+  });
+
+  it("is reached through its jump host by the script's own options, also when the stack file no longer has it", () => {
+    const jump = { name: "bastion", address: "198.18.0.9", port: 22, user: "jump", hostKey: "ssh-ed25519 BBBB" };
+    const ran = run(renderMember({ stack: "test", host: { ...first, jump }, first: true }), "join", {
+      ...alone,
+      [`vm-1: ${state}`]: "echo 'inactive  '",
+      "*: sh -s": free("10.201.0.0/16"),
+    });
+    assert.equal(ran.code, 0, ran.err);
+    const [line = ""] = ran.args.split("\n").filter((one) => / vm-1 docker info /.test(one));
+    assert.match(
+      line,
+      / -o ProxyCommand=ssh -F \.berth\/test\/ssh_config -o 'HostName=198\.18\.0\.9' .*-o 'HostKeyAlias=bastion\.jump' -o UserKnownHostsFile=(\S+)\/known_hosts -o StrictHostKeyChecking=yes -W '\[%h\]:%p' bastion\.jump -o ControlMaster=no -o ControlPath=none vm-1 /,
+    );
+  });
+
+  it("says what to do about a manager that is locked", () => {
+    const ran = run(member(second), "join", { ...alone, [`vm-2: ${state}`]: "echo 'locked  '" });
+    assert.equal(ran.code, 1);
+    assert.match(ran.err, /host vm-2: swarm: is locked since its restart; run "npm run berth -- unlock test"/);
   });
 
   it("makes none when it is not the first", () => {
@@ -125,7 +168,7 @@ describe("a host that joins", () => {
     );
     assert.doesNotMatch(ran.args + ran.out + ran.err, /SWMTKN/);
     assert.match(ran.out, /changed: manager of the swarm at 10\.0\.0\.2/);
-    assert.match(ran.calls, /manager\.swarm: sh -s node2 manager active\n$/);
+    assert.match(ran.calls, /manager\.swarm: sh -s node2 manager active vm-1 vm-2 vm-3\n$/);
   });
 
   it("says what Docker says when it cannot join", () => {
@@ -142,7 +185,7 @@ describe("a host that joins", () => {
       [`vm-2: ${knows}`]: notManager,
     });
     assert.equal(ran.code, 0, ran.err);
-    assert.match(ran.calls, /vm-3: sh -s node2 manager active\n$/);
+    assert.match(ran.calls, /vm-3: sh -s node2 manager active vm-1 vm-2 vm-3\n$/);
   });
 
   it("is told what changes when it is in the swarm already", () => {
@@ -166,13 +209,47 @@ describe("a host that joins", () => {
     const drained = renderMember({ stack: "test", host: { ...second, state: "drain" }, first: false });
     const ran = run(drained, "join", { [`vm-2: ${state}`]: lost, "manager.swarm: docker node ls": "echo node2" });
     assert.equal(ran.code, 0, ran.err);
-    assert.match(ran.calls, /manager\.swarm: sh -s node2 manager drain\n$/);
+    assert.match(ran.calls, /manager\.swarm: sh -s node2 manager drain vm-1 vm-2 vm-3\n$/);
   });
 
   it("is refused when it is lost and nobody knows it", () => {
     const ran = run(member(second), "join", { [`vm-2: ${state}`]: lost });
     assert.equal(ran.code, 1);
     assert.match(ran.err, /cannot be reached, and no manager knows it; start it, or take it out/);
+  });
+});
+
+describe("a manager that becomes a worker", () => {
+  /** The part that runs on a manager, with a Docker of three managers that writes down what is changed. */
+  function settle(listed: readonly Host[]) {
+    const worker = member({ ...hosts[2]!, role: "worker" });
+    const joined = run(worker, "join", { [`vm-3: ${state}`]: "echo 'active 10.0.0.3 node3'" }, listed);
+    const [, script] =
+      /manager\.swarm< (# Managed by berth: swarm of vm-3\.[^]*?\nmain <\/dev\/null\n)/.exec(joined.input) ?? [];
+    const [, args] = /manager\.swarm: sh -s (.*)/.exec(joined.calls) ?? [];
+    const docker = `docker() {
+case "$*" in
+"node ls --quiet --filter role=manager") printf 'node%s\\n' 1 2 3 ;;
+"node inspect --format {{index "*) echo "vm-\${5#node}" ;;
+"node inspect --format {{.Spec.Role}} {{.Spec.Availability}} "*) echo manager active ;;
+"node inspect --format {{.Status.State}} {{.Spec.Role}} "*) echo ready worker none ;;
+"node inspect --format {{range "*) echo "berth.host=vm-3" ;;
+"node update "*) echo "$*" >&2 ;;
+esac
+}
+`;
+    return spawnSync("sh", ["-s", ...args!.split(" ")], { input: docker + script!, encoding: "utf8" });
+  }
+
+  it("does so after managers that are leaving, of whom one may be lost and must not count any more", () => {
+    const ran = settle([first, hosts[2]!]);
+    assert.equal(ran.status, 0, ran.stderr);
+    assert.equal(ran.stderr, "node update --role worker node2\nnode update --role worker node3\n");
+    assert.match(ran.stdout, /changed: vm-2 is no manager any more, it is leaving\nchanged: --role worker/);
+  });
+
+  it("leaves the other managers alone while the stack file has them", () => {
+    assert.equal(settle(hosts).stderr, "node update --role worker node3\n");
   });
 });
 

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { access } from "../../components/fleet/access.render.ts";
+import { renderAutolock } from "../../components/fleet/autolock.render.ts";
 import { firewall as firewallOf, type FirewallArgs } from "../../components/fleet/firewall.render.ts";
 import { renderGuarded } from "../../components/fleet/guarded.render.ts";
 import { renderSystem, systemScripts } from "../../components/fleet/system.render.ts";
@@ -38,6 +39,7 @@ const deploy: Host = {
   labels: {},
   privateAddress: "10.0.0.2",
 };
+const bastion = { name: "bastion", address: "198.18.0.9", port: 22, user: "jump", hostKey };
 const ca = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----";
 
 const firewall = {
@@ -45,7 +47,7 @@ const firewall = {
   hosts: [{ ...root, privateAddress: "10.0.0.1" }, deploy],
   proxyRanges: ["173.245.48.0/20", "2400:cb00::/32"],
 };
-const system = { host: root, updateMinutes: 90, trusted: ["10.0.0.1", "198.18.0.0/24"] };
+const system = { host: root, updateMinutes: 90, restarts: true, trusted: ["10.0.0.1", "198.18.0.0/24"] };
 
 const renderAccess = (args: Parameters<typeof access>[0]): string => renderGuarded(access(args));
 const renderFirewall = (args: FirewallArgs): string => renderGuarded(firewallOf(args));
@@ -65,8 +67,16 @@ const scripts: Record<string, string> = {
   ),
   "engine-edge.sh": renderEngine({ host: root, edge: true, registry: { address: "registry.test:5000/team", ca } }),
   "engine-deploy.sh": renderEngine({ host: deploy, edge: false, registry: { address: "ghcr.io/acme" } }),
+  "engine-docker.sh": renderEngine({
+    host: deploy,
+    edge: false,
+    registry: { address: "ghcr.io/acme" },
+    docker: { source: "docker", version: "27.3.1" },
+  }),
   "member-first.sh": renderMember({ stack: "production", host: root, first: true }),
   "member-worker.sh": renderMember({ stack: "production", host: deploy, first: false }),
+  "member-jump.sh": renderMember({ stack: "production", host: { ...root, jump: bastion }, first: false }),
+  "autolock.sh": renderAutolock({ host: "manager.swarm", autolock: true }),
   "farewell.sh": renderFarewell("production", root, "/usr/bin/thing 'remove'"),
   "join-tokens.sh": renderJoinTokens(2),
 };
@@ -111,6 +121,16 @@ describe("scripts that prepare a host", () => {
     assert.equal(script.match(/\$token\b/g)?.length, 1);
     assert.match(script, /answer=\$\(printf [^|]*"\$token" \|\n\s+on_host 'curl /);
     assert.match(scripts["join-tokens.sh"]!, /--rotate "\$role" >\/dev\/null/);
+  });
+
+  it("lets no unlock key out of Docker", () => {
+    assert.match(scripts["autolock.sh"]!, /docker swarm update --autolock=true >\/dev\/null$/m);
+  });
+
+  it("lets no manager restart by itself that would wait for its key", () => {
+    const upgrades = (restarts: boolean) => systemScripts({ ...system, restarts })["upgrades"]!;
+    assert.match(upgrades(true), /Automatic-Reboot "true";/);
+    assert.match(upgrades(false), /Automatic-Reboot "false";/);
   });
 
   it("installs what issues certificates only where the edge runs", () => {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import type { Host } from "../../components/config/host.ts";
 import { connection } from "../../components/fleet/connection.ts";
-import { managerIn, renderSshConfig, sshConfigPath } from "../../components/fleet/ssh.render.ts";
+import { managerIn, renderKnownHosts, renderSshConfig, sshConfigPath } from "../../components/fleet/ssh.render.ts";
 import { sshCommand, writeSshFiles } from "../../components/fleet/ssh.ts";
 import { golden } from "../support/golden.ts";
 
@@ -14,6 +14,8 @@ const hostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBlcWnPr0iDwJMbsWbS8f6XwSyi
 const usual = { role: "manager", state: "active" } as const;
 const web: Host = { name: "web-1", address: "203.0.113.7", port: 2222, user: "deploy", hostKey, labels: {}, ...usual };
 const unpinned: Host = { name: "lab-1", address: "127.0.0.1", port: 22, user: "root", labels: {}, ...usual };
+const bastion = { name: "bastion", address: "198.18.0.9", port: 2200, user: "jump", hostKey };
+const inner: Host = { ...web, name: "db-1", address: "10.0.0.2", port: 22, user: "root", jump: bastion };
 const key = "-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0\n-----END OPENSSH PRIVATE KEY-----";
 
 describe("ssh files", () => {
@@ -32,6 +34,39 @@ describe("ssh files", () => {
       "fleet/ssh_config",
       renderSshConfig({ stack: "production", hosts: [web, unpinned], manager: "web-1", key: true }),
     );
+  });
+
+  it("goes through the jump host that a host names, and knows it by its own pinned key", () => {
+    const hosts = [web, inner, { ...inner, name: "db-2" }];
+    golden("fleet/ssh_config-jump", renderSshConfig({ stack: "production", hosts, manager: "db-1", key: true }));
+    assert.equal(
+      renderKnownHosts(hosts),
+      ["web-1", "db-1", "db-2", "bastion.jump"].map((name) => `${name} ${hostKey}\n`).join(""),
+    );
+  });
+
+  it("is read by ssh as it is meant where a host is behind a jump host", () => {
+    writeSshFiles({ stack: "production", hosts: [inner], sshKey: key }, root);
+    const read = (name: string): string =>
+      execFileSync("ssh", ["-G", "-F", sshConfigPath("production"), name], { cwd: root, encoding: "utf8" });
+    for (const name of ["db-1", "manager.swarm"]) {
+      assert.match(read(name), /^proxyjump bastion\.jump$/m);
+      assert.match(read(name), /^controlmaster false$/m);
+    }
+    const way = read("bastion.jump");
+    for (const line of [
+      "hostname 198.18.0.9",
+      "port 2200",
+      "user jump",
+      "hostkeyalias bastion.jump",
+      "stricthostkeychecking true",
+      "userknownhostsfile .berth/production/known_hosts",
+      "identityfile .berth/production/key",
+      "controlmaster auto",
+    ]) {
+      assert.match(way, new RegExp(`^${line}$`, "m"));
+    }
+    assert.doesNotMatch(way, /^proxyjump/m);
   });
 
   it("leaves the choice of keys to the agent when no key is configured", () => {
@@ -155,6 +190,22 @@ describe("connection", () => {
       perDialTimeout: 10,
     });
     assert.equal(await pulumi.isSecret(privateKey as pulumi.Output<string>), true);
+  });
+
+  it("goes through the jump host, whose key is pinned as well", async () => {
+    const { proxy, ...rest } = connection(inner, key);
+    assert.deepEqual([rest.host, rest.hostKey], ["10.0.0.2", hostKey]);
+    const { privateKey, ...way } = proxy as typeof rest;
+    assert.deepEqual(way, {
+      host: "198.18.0.9",
+      port: 2200,
+      user: "jump",
+      hostKey,
+      dialErrorLimit: 3,
+      perDialTimeout: 10,
+    });
+    assert.equal(await pulumi.isSecret(privateKey as pulumi.Output<string>), true);
+    assert.equal(connection(web, key).proxy, undefined);
   });
 
   it("leaves out what is not configured", () => {

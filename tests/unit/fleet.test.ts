@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { renderAutolock } from "../../components/fleet/autolock.render.ts";
 import { renderEngine } from "../../components/fleet/engine.render.ts";
 import type { Fleet } from "../../components/fleet/fleet.ts";
 import { renderMember } from "../../components/fleet/member.render.ts";
@@ -126,6 +127,47 @@ describe("Fleet", () => {
     assert.deepEqual(windows, ["01:00", "02:00", "03:00", "04:00"]);
   });
 
+  it("restarts no two managers within an hour of each other, nor one while another updates itself", async () => {
+    const hosts = (JSON.parse(several["berth:hosts"]) as object[]).slice(0, 3);
+    const more = [4, 5].map((n) => ({
+      ...hosts[1],
+      name: `vm-${n}`,
+      address: `192.0.2.1${n}`,
+      privateAddress: `10.0.0.${n}`,
+    }));
+    const fleet = await build({ ...several, "berth:hosts": JSON.stringify([...hosts, ...more]) });
+    const minutes = (text: string): number => Number(text.slice(0, 2)) * 60 + Number(text.slice(3));
+    const times = [1, 2, 3, 4, 5].map((number) => {
+      const script = fleet.get(`fleet-vm-${number}-system`).inputs["stdin"] as string;
+      const [, update = ""] = /OnCalendar=\*-\*-\* (.*) UTC/.exec(script) ?? [];
+      const [, restart = ""] = /Automatic-Reboot-Time "(.*)"/.exec(script) ?? [];
+      return { update: minutes(update), restart: minutes(restart) };
+    });
+    for (const [index, { update, restart }] of times.entries()) {
+      assert.equal(restart, update + 30);
+      const next = times[index + 1];
+      if (next) assert.ok(next.update >= restart + 30 && next.restart >= restart + 60, `manager ${index + 2}`);
+    }
+  });
+
+  it("locks what managers keep when it is asked to, and then restarts workers alone by itself", async () => {
+    const fleet = await build({ ...several, "berth:swarm": '{"autolock":true}' });
+    assert.deepEqual(fleet.get("fleet-autolock").inputs, {
+      create: "'ssh' '-F' '.berth/local/ssh_config' 'manager.swarm' 'sh -s'",
+      delete: "'ssh' '-F' '.berth/local/ssh_config' 'manager.swarm' 'docker swarm update --autolock=false'",
+      stdin: renderAutolock({ host: "manager.swarm", autolock: true }),
+      addPreviousOutputInEnv: false,
+    });
+    assert.deepEqual(
+      fleet.get("fleet-autolock").dependsOn.toSorted(),
+      [1, 2, 3, 4].map((number) => `fleet-vm-${number}-swarm`),
+    );
+    const restarts = [1, 2, 3, 4].map(
+      (number) => /Automatic-Reboot "(.*)"/.exec(fleet.get(`fleet-vm-${number}-system`).inputs["stdin"] as string)?.[1],
+    );
+    assert.deepEqual(restarts, ["false", "false", "false", "true"]);
+  });
+
   it("changes only whom the other hosts let in when one is added or removed", async () => {
     const before = await build(several);
     const hosts = JSON.parse(several["berth:hosts"]) as object[];
@@ -145,7 +187,7 @@ describe("Fleet", () => {
     const config = sampleConfig(host());
     const [vm] = config.hosts;
     const scripts = {
-      "fleet-vm-1-system": renderSystem({ host: vm!, updateMinutes: 0, trusted: [] }),
+      "fleet-vm-1-system": renderSystem({ host: vm!, updateMinutes: 0, restarts: true, trusted: [] }),
       "fleet-vm-1-engine": renderEngine({ host: vm!, edge: true, registry: config.registry }),
     };
     for (const [name, stdin] of Object.entries(scripts)) {
@@ -262,7 +304,7 @@ describe("Fleet", () => {
     const fleet = await build(host({ user: "deploy" }));
     const { create, stdin } = fleet.get("fleet-vm-1-system").inputs;
     assert.equal(create, "sh -s");
-    const script = renderSystem({ host: { name: "vm-1" }, updateMinutes: 0, trusted: [] });
+    const script = renderSystem({ host: { name: "vm-1" }, updateMinutes: 0, restarts: true, trusted: [] });
     assert.equal(stdin, asRoot({ name: "vm-1", user: "deploy" }, script));
   });
 });

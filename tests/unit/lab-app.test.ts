@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { Agent, get } from "node:http";
+import { Agent, get, type IncomingMessage } from "node:http";
 import { createServer, type AddressInfo, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -42,7 +42,7 @@ class App {
 
   async ask(path: string, agent?: Agent) {
     const request = get({ port: this.port, path, agent: agent ?? false });
-    const [response] = (await once(request, "response")) as [import("node:http").IncomingMessage];
+    const [response] = (await once(request, "response")) as [IncomingMessage];
     return { status: response.statusCode, headers: response.headers, body: await text(response) };
   }
 
@@ -117,6 +117,16 @@ describe("sample application", () => {
     const late = await app.ask("/version", agent);
     assert.deepEqual([late.status, late.headers.connection], [200, "close"]);
     assert.equal((await slow).body, "done\n");
+    assert.equal(await app.exitCode(), 0);
+  });
+
+  it("sends a long answer in parts, and cuts it when the time to drain is over", async () => {
+    const app = await start("web", { LAME_DUCK_SECONDS: "0.1", DRAIN_SECONDS: "0.2" }, "listening");
+    assert.equal((await app.ask("/api/stream?ms=100")).body, ".\ndone\n");
+    const [response] = (await once(get({ port: app.port, path: "/stream?ms=60000" }), "response")) as [IncomingMessage];
+    const cut = assert.rejects(text(response), { code: "ECONNRESET" });
+    app.process.kill("SIGTERM");
+    await cut;
     assert.equal(await app.exitCode(), 0);
   });
 

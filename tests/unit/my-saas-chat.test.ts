@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { hostProgram } from "../../components/edge/edge.render.ts";
 import { securityHeaders } from "../../components/edge/headers.render.ts";
+import { edgeRoot } from "../../components/edge/nginx.render.ts";
 import { parse as parseYaml } from "yaml";
 import { isEnding, type RunningService, type WebService } from "../../components/config/service.ts";
 import { bytes } from "../../components/shared/size.ts";
@@ -44,6 +47,33 @@ describe("my-saas-chat", () => {
   it("keeps the data of each store, and of Jaeger, Prometheus and Grafana, on a volume", () => {
     const volumes = Object.values(system.services).flatMap((one) => (isEnding(one) ? [] : Object.keys(one.volumes)));
     assert.deepEqual(volumes, ["jaeger", "prometheus", "grafana"]);
+    assert.equal(Object.values(system.data).filter(({ kind }) => kind !== "managed").length + volumes.length, 8);
+  });
+
+  it("explains the thirteen volumes of its document, by places that there are", () => {
+    const readme = readFileSync(new URL("../../systems/my-saas-chat/README.md", import.meta.url), "utf8");
+    const [, table = ""] = /## Its thirteen volumes\n([^]*?)\n## /.exec(readme) ?? [];
+    const rows = [...table.matchAll(/^\| (.+?) +\| (\d+) +\| (.+?) +\|$/gm)].map(([, what, count, place]) => ({
+      what: what ?? "",
+      count: Number(count),
+      place: place ?? "",
+    }));
+    assert.equal(
+      rows.reduce((sum, { count }) => sum + count, 0),
+      13,
+    );
+    const docker = rows.filter(({ place }) => place.startsWith("Docker volumes"));
+    assert.deepEqual(
+      docker.map(({ what, count }) => [what.split(", ").length, count]),
+      [
+        [5, 5],
+        [3, 3],
+      ],
+    );
+    const kept = rows.flatMap(({ place }) => /^`(\/[^`]+)`/.exec(place)?.[1] ?? []);
+    assert.equal(kept.length, 4);
+    const named = kept.map((place) => place.replace(`${edgeRoot}/`, "$root/"));
+    for (const place of named) assert.ok(hostProgram().includes(place), place);
   });
 
   it("reserves and limits its applications as its document has it", () => {
@@ -158,6 +188,10 @@ describe("my-saas-chat", () => {
       }
       assert.match(headers["Content-Security-Policy"] ?? "", /frame-ancestors 'none'/);
     }
+  });
+
+  it("asks 8 GB, four cores and 100 GB of each of its machines", () => {
+    assert.deepEqual(system.machine, { memory: "8 GB", cpus: 4, disk: "100 GB" });
   });
 
   it("scales its applications by a number", () => {

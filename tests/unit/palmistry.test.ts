@@ -4,6 +4,7 @@ import { securityHeaders } from "../../components/edge/headers.render.ts";
 import { isEnding, type RunningService } from "../../components/config/service.ts";
 import { milliseconds } from "../../components/shared/duration.ts";
 import { bytes } from "../../components/shared/size.ts";
+import { healthTest } from "../../components/workloads/workloads.ts";
 import { sampleConfig, sampleImages } from "../support/sample-config.ts";
 
 /* What palmistry asked for, held against its system file. */
@@ -32,7 +33,15 @@ describe("palmistry", () => {
 
   it("runs at least three tasks of the API on 8000 and asks them by HTTP what the edge asks too", () => {
     assert.ok(api!.kind === "web" && api!.port === 8000 && api!.replicas >= 3);
-    assert.equal(api!.health.path, "/health");
+    assert.deepEqual([api!.health.path, api!.health.retries, api!.health.startPeriod], ["/health", 3, "5 seconds"]);
+    assert.deepEqual(healthTest(api!.health, 8000), [
+      "CMD",
+      "wget",
+      "-q",
+      "-O",
+      "/dev/null",
+      "http://127.0.0.1:8000/health",
+    ]);
     assert.equal(routeOf(apiHost, "/health").service, "api");
   });
 
@@ -70,6 +79,7 @@ describe("palmistry", () => {
       generated.map(([name]) => name),
       names,
     );
+    for (const [name, spec] of generated) assert.ok(spec.kind === "generated" && spec.length >= 32, name);
     assert.match((system.secrets.DATABASE_URL as { template: string }).template, /^postgresql\+asyncpg:\/\//);
   });
 
@@ -149,6 +159,11 @@ describe("palmistry", () => {
       assert.deepEqual({ ...sent, ...headers }, sent);
       assert.match(sent["Content-Security-Policy"] ?? "", /frame-ancestors 'none'/);
     }
+    assert.match(securityHeaders(apiHost.security)["Content-Security-Policy"] ?? "", /^default-src 'none'/);
+  });
+
+  it("lets the site's own pages read what the API's host says, and no other site's", () => {
+    assert.deepEqual([site.cors, apiHost.cors?.origins], [undefined, ["https://palmistry.test"]]);
   });
 
   it("takes a managed Postgres in place of its own, with the URL supplied", () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { securityHeaders } from "../../components/edge/headers.render.ts";
 import { managersOf } from "../../components/config/host.ts";
+import { postgresServer } from "../../components/data/postgres.ts";
 import type { WebService } from "../../components/config/service.ts";
 import type { PostgresStore, RedisStore } from "../../components/config/store.ts";
 import { bytes } from "../../components/shared/size.ts";
@@ -8,7 +9,10 @@ import { configOf } from "../support/systems.ts";
 
 /* What personal-assistant asked for, held against its system and stack files. */
 
-const { system, hosts, volumes } = await configOf("personal-assistant", "production");
+const { system, hosts, volumes, certificates, cloudflare, firewall } = await configOf(
+  "personal-assistant",
+  "production",
+);
 
 describe("personal-assistant in production", () => {
   const [api, frontend] = ["api", "frontend"].map((name) => system.services[name] as WebService) as [
@@ -22,6 +26,7 @@ describe("personal-assistant in production", () => {
     assert.equal(hosts.length, 3);
     assert.ok(hosts.reduce((sum, { cpus = 0 }) => sum + cpus, 0) >= 46);
     assert.ok(hosts.reduce((sum, { memory = "0 GB" }) => sum + bytes(memory), 0) >= bytes("92 GB"));
+    assert.ok(hosts.every(({ disk = "0 GB" }) => bytes(disk) >= bytes("500 GB")));
     assert.equal(hosts.filter(({ labels }) => labels.edge === "true").length, 2);
     assert.equal(managersOf(hosts).length, 3);
   });
@@ -40,6 +45,14 @@ describe("personal-assistant in production", () => {
 
   it("keeps data on hosts of their own", () => {
     assert.deepEqual(volumes, { postgres: "vm-3", redis: "vm-2" });
+  });
+
+  it("lets the edge reach API and frontend, the API alone the stores as well, and the stores nothing outside", () => {
+    assert.deepEqual(
+      [api, frontend, postgres, redis].map(({ networks }) => networks),
+      [["edge", "data"], ["edge"], ["data"], ["data"]],
+    );
+    assert.deepEqual(system.networks, { edge: { internal: false }, data: { internal: true } });
   });
 
   it("confines API and frontend and names the three capabilities that they keep", () => {
@@ -121,6 +134,39 @@ describe("personal-assistant in production", () => {
     assert.deepEqual({ ...postgres.settings, ...expected }, postgres.settings);
   });
 
+  it("has the memory of its document from the limit of Postgres, and its shared memory with it", () => {
+    const { args, tmpfs } = postgresServer(postgres);
+    for (const setting of ["shared_buffers=4096MB", "effective_cache_size=12288MB", "maintenance_work_mem=512MB"]) {
+      assert.ok(args.includes(setting), setting);
+    }
+    assert.equal(tmpfs["/dev/shm"], "4096 MB");
+  });
+
+  it("leaves its hosts room for what its document's table has and the system not yet", () => {
+    const things = [...Object.values(system.services), postgres, redis, postgres.pooler!];
+    const asked = things.reduce((sum, thing) => {
+      const tasks = "replicas" in thing ? thing.replicas : 1;
+      return sum + ("kind" in thing && thing.kind === "job" ? 0 : bytes(thing.resources.memory) * tasks);
+    }, 0);
+    // Two balancers, the replica, two further Redis, monitoring.
+    const later = 2 * 4 + 16 + 2 * 4 + 8;
+    assert.ok(asked + later * bytes("1 GB") <= hosts.length * bytes("32 GB"), `${asked / bytes("1 GB")} GB`);
+  });
+
+  it("has a certificate with an RSA key of 4096 bits", () => {
+    assert.deepEqual(
+      certificates.map(({ key }) => key),
+      ["rsa-4096"],
+    );
+  });
+
+  it("is behind a CDN, which keeps files that are named by their content and cannot be passed by", () => {
+    assert.ok(cloudflare !== "none" && cloudflare.proxied);
+    assert.equal(firewall.web, "cloudflare");
+    const cached = system.edge.sites[0]?.routes.filter(({ cache }) => cache === "hashed").map(({ path }) => path);
+    assert.deepEqual(cached, ["/assets"]);
+  });
+
   it("evicts from Redis only what expires", () => {
     assert.deepEqual([redis.maxmemoryPolicy, redis.appendonly], ["volatile-lru", true]);
   });
@@ -149,7 +195,15 @@ describe("personal-assistant in production", () => {
     const [site] = system.edge.sites;
     assert.deepEqual([api.balance, frontend.balance], ["round-robin", "round-robin"]);
     assert.equal(api.health.path, "/health/overall");
-    assert.deepEqual(new Set(site?.routes.map(({ service }) => service)), new Set(["api", "frontend"]));
+    const led = Object.fromEntries((site?.routes ?? []).map(({ path, service }) => [path, service]));
+    assert.deepEqual(led, {
+      "/": "frontend",
+      "/assets": "frontend",
+      "/api": "api",
+      "/api/admin": "api",
+      "/health/overall": "api",
+      "/health/database": "api",
+    });
     for (const { connectTimeout, timeout } of site?.routes ?? []) {
       assert.deepEqual([connectTimeout, timeout], ["5 seconds", "50 seconds"]);
     }

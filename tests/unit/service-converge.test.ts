@@ -21,17 +21,23 @@ interface Moment {
 }
 
 /** A swarm that is in one moment after the other, and stays in the last. */
-function swarm(...moments: Moment[]): { docker: () => Promise<Docker>; looks: () => number } {
+function swarm(...moments: Moment[]): { docker: () => Promise<Docker>; looks: () => number; updates: object[] } {
   let looks = 0;
+  const updates: object[] = [];
   const now = () => moments[Math.min(looks, moments.length - 1)]!;
   const log = Buffer.concat([Buffer.from([2, 0, 0, 0, 0, 0, 0, 5]), Buffer.from("boom\n")]);
   const api = {
     getService: () => ({
       inspect: () =>
         Promise.resolve({
+          Version: { Index: 7 },
           Spec: { Labels: { "berth.spec": now().spec }, TaskTemplate: { ContainerSpec: { Image: now().image } } },
           UpdateStatus: { State: now().update },
         }),
+      update: (spec: object) => {
+        if (updates.push(spec) !== 1) return Promise.resolve();
+        return Promise.reject(new Error("rpc error: code = Unknown desc = update out of sequence"));
+      },
     }),
     listTasks: () => {
       const { tasks } = now();
@@ -55,7 +61,7 @@ function swarm(...moments: Moment[]): { docker: () => Promise<Docker>; looks: ()
       ]),
     getTask: () => ({ logs: () => Promise.resolve(log) }),
   };
-  return { docker: () => Promise.resolve(api as unknown as Docker), looks: () => looks };
+  return { docker: () => Promise.resolve(api as unknown as Docker), looks: () => looks, updates };
 }
 
 const running = { image: good, state: "running" };
@@ -126,11 +132,27 @@ describe("waiting for convergence", () => {
     );
   });
 
-  it("does not count the time that swarm takes to call done what runs, as with an old task on a lost host", async () => {
-    const ending: Moment = { ...live, update: "updating" };
-    const { docker, looks } = swarm(ending, ending, ending, live);
-    await convergeThrough(docker)(wanted, () => undefined);
-    assert.equal(looks(), 4);
+  it("lets swarm begin anew when it waits for a task that a lost host never started", async () => {
+    const never = { image: good, state: "assigned", desired: "shutdown", node: "vm-2" };
+    const stuck: Moment = {
+      image: good,
+      spec: "new",
+      update: "updating",
+      tasks: [running, { ...running, image: old }, never],
+    };
+    const progress: string[] = [];
+    const { docker, updates } = swarm(stuck, stuck, { ...live, tasks: [running, never] });
+    await convergeThrough(docker)(wanted, (text) => progress.push(text));
+    assert.match(progress[0]!, /swarm waits for a task on a host that is lost/);
+    const [, marked, plain] = updates;
+    assert.deepEqual(updates[0], marked, "once more when swarm wrote to the service in between");
+    assert.deepEqual(marked, { ...plain, Labels: { "berth.spec": "new", "berth.nudge": "1" } });
+    assert.deepEqual(plain, {
+      Labels: { "berth.spec": "new" },
+      TaskTemplate: { ContainerSpec: { Image: good } },
+      version: 7,
+    });
+    assert.equal(updates.length, 3, "once is enough");
   });
 
   it("does not count the time that images take to arrive", async () => {

@@ -67,8 +67,22 @@ describe("the verdict on a rollout", () => {
       kind: "waiting",
       progress: "1/2 running as pinned",
       pulling: false,
-      ending: false,
     });
+  });
+
+  it("is stuck when swarm waits for a task that its lost host never started, and only then", () => {
+    const updating = service({ updateState: "updating" });
+    const tasks = [task(), task({ slot: 2 }), task({ image: old })];
+    const never = task({ state: "assigned", desiredState: "shutdown" });
+    assert.deepEqual(judge(wanted, updating, tasks, [never]), { kind: "stuck", progress: "2/2 running as pinned" });
+    for (const [now, here, lost] of [
+      [updating, tasks, []],
+      [updating, tasks.slice(1), [never]],
+      [updating, tasks, [{ ...never, state: "shutdown" }]],
+      [updating, tasks, [{ ...never, spec: old }]],
+      [service(), tasks, [never]],
+    ] as const)
+      assert.equal(judge(wanted, now, here, lost).kind, "waiting");
   });
 
   it("does not let the clock run while the image is being pulled", () => {

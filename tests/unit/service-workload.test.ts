@@ -47,6 +47,11 @@ describe("the swarm service of a workload", () => {
     });
   });
 
+  it("replaces a part of the tasks at a time where that is asked for", () => {
+    const gradual = serviceArgs({ ...workload, rollout: { ...workload.rollout, parallelism: 1 } });
+    assert.equal((gradual.updateConfig as { parallelism: number }).parallelism, 1);
+  });
+
   it("attaches networks by id and answers by DNS round robin", () => {
     const args = serviceArgs(workload);
     assert.deepEqual(args.endpointSpec, { mode: "dnsrr" });

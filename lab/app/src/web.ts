@@ -1,4 +1,5 @@
 import { createServer, type ServerResponse } from "node:http";
+import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { countRequest, renderMetrics } from "./metrics.ts";
 import { frontend } from "./page.ts";
@@ -58,7 +59,8 @@ export function serve(): void {
 
 interface Answer {
   readonly status?: number;
-  readonly body: string;
+  /** A whole text, or parts that are sent as they come. */
+  readonly body: string | AsyncIterable<string>;
   readonly type?: string;
 }
 
@@ -74,8 +76,10 @@ async function answer(method: string, url: URL): Promise<Answer> {
     case "/ready":
       return draining || isBroken ? { status: 503, body: "not ready\n" } : { body: "ready\n" };
     case "/slow":
-      await sleep(Math.min(Number(url.searchParams.get("ms") ?? 1000), 60_000));
+      await sleep(durationOf(url));
       return { body: "done\n" };
+    case "/stream":
+      return { body: stream(durationOf(url)) };
     case "/metrics":
       return { body: renderMetrics({ draining }) };
     case "/circuit-breaker":
@@ -90,12 +94,31 @@ async function answer(method: string, url: URL): Promise<Answer> {
   }
 }
 
+/** Milliseconds that the query asks for. */
+function durationOf(url: URL): number {
+  return Math.min(Number(url.searchParams.get("ms") ?? 1000), 60_000);
+}
+
+/** A line each half second, and a last one that tells a whole answer from a cut one. */
+async function* stream(ms: number): AsyncGenerator<string> {
+  const end = Date.now() + ms;
+  for (let left = ms; left > 0; left = end - Date.now()) {
+    yield ".\n";
+    await sleep(Math.min(left, 500));
+  }
+  yield "done\n";
+}
+
 function reply(response: ServerResponse, { status = 200, body, type = "text/plain; charset=utf-8" }: Answer): void {
-  const headers = {
-    "Content-Type": type,
-    "Content-Length": Buffer.byteLength(body),
-    "X-Application": settings.name,
-    "X-Task": settings.task,
-  };
-  response.writeHead(status, headers).end(body);
+  const headers = { "Content-Type": type, "X-Application": settings.name, "X-Task": settings.task };
+  if (typeof body === "string") {
+    response.writeHead(status, { ...headers, "Content-Length": Buffer.byteLength(body) }).end(body);
+    return;
+  }
+  // nginx would keep small parts back until it has enough of them.
+  response.writeHead(status, { ...headers, "X-Accel-Buffering": "no" });
+  const parts = Readable.from(body);
+  // A visitor who has left is sent nothing more.
+  response.once("close", () => parts.destroy());
+  parts.pipe(response);
 }

@@ -199,8 +199,10 @@ PermitTunnel no
 LoginGraceTime 30
 MaxStartups 100:30:200
 MaxSessions 100
-ClientAliveInterval 60
-ClientAliveCountMax 5
+ClientAliveInterval 150
+ClientAliveCountMax 2
+TCPKeepAlive no
+Compression no
 LogLevel VERBOSE
 KexAlgorithms -ecdh-sha2-*,diffie-hellman-group14-*,diffie-hellman-group-exchange-*,diffie-hellman-group1-*
 MACs -hmac-sha1*,umac-64*,hmac-sha2-256,hmac-sha2-512,umac-128@openssh.com

@@ -58,7 +58,7 @@ newer() {
 }
 
 main() {
-  wanted='apparmor ca-certificates curl iproute2 iptables auditd fail2ban nftables python3-systemd unattended-upgrades'
+  wanted='apparmor ca-certificates curl iproute2 iptables aide auditd fail2ban libpam-pwquality logrotate nftables python3-systemd unattended-upgrades'
   # shellcheck disable=SC1091
   system=$(. /etc/os-release && echo "$ID $VERSION_ID")
   case "$system" in
@@ -104,6 +104,7 @@ configure() {
       "Hard": $files
     }
   },
+  "no-new-privileges": true,
   "live-restore": false
 }
 END

@@ -62,6 +62,7 @@ join() {
   case "$status ${facts%% *}" in
     '0 active') check_membership ;;
     '0 inactive') enter ;;
+    '0 locked') refuse 'is locked since its restart; run "npm run berth -- unlock production", then pulumi up again' ;;
     '0 '*) refuse "its part of the swarm does not work, got state ${facts%% *}; see journalctl -u docker on it" ;;
     '255 '*) find_lost ;;
     *) refuse 'its Docker does not answer; see journalctl -u docker on it' ;;
@@ -95,7 +96,8 @@ enter() {
     [ -n "$first" ] || refuse 'no manager of the swarm answers, so there is nothing to join; start one, then pulumi up again'
     [ -z "$silent" ] ||
       refuse "a swarm may be there already, on hosts that do not answer, got$silent; start them, or take them out of the stack file"
-    on_host 'sh -s' <<'BERTH_SCRIPT'
+    pool=$(free_pool)
+    on_host "sh -s $pool" <<'BERTH_SCRIPT'
 # Managed by berth: swarm of web-1. Safe to run again at any time, also after an interruption.
 set -eu
 umask 022
@@ -107,9 +109,10 @@ refuse() {
   exit 1
 }
 
+pool=$1
+
 main() {
   address=$(own_address)
-  pool=$(free_pool)
   # What this prints contains the token that lets others join.
   docker swarm init --advertise-addr "$address" --default-addr-pool "$pool" --default-addr-pool-mask-length 24 >/dev/null
   echo "changed: manager of a new swarm at $address, networks from $pool"
@@ -127,21 +130,30 @@ own_address() {
   fi
 }
 
-free_pool() {
-  for pool in 10.201.0.0/16 10.117.0.0/16 10.59.0.0/16 198.18.0.0/16; do
-    if [ -z "$(ip -4 route show root "$pool")$(ip -4 route show match "$pool" | grep -v '^default')" ]; then
-      echo "$pool"
-      return
-    fi
-  done
-  refuse 'its routes cover all of 10.201.0.0/16, 10.117.0.0/16, 10.59.0.0/16, 198.18.0.0/16; free one of them for overlay networks'
-}
-
 main </dev/null
 BERTH_SCRIPT
     manager=$host
   fi
   node=$(on_host 'docker info --format "{{.Swarm.NodeID}}"')
+}
+
+# Subnets at which no host reaches anything else.
+free_pool() {
+  # shellcheck disable=SC2016 # expanded on the hosts
+  look='PATH=$PATH:/usr/sbin:/sbin
+for pool in 10.201.0.0/16 10.117.0.0/16 10.59.0.0/16 198.18.0.0/16; do
+  if [ -z "$(ip -4 route show root "$pool")$(ip -4 route show match "$pool" | grep -v ^default)" ]; then echo "$pool"; fi
+done'
+  for one in $(listed); do
+    echo "$look" | ssh -F "$config" "$one" 'sh -s' >>"$scratch/free" || refuse "$one cannot be reached"
+  done
+  for pool in 10.201.0.0/16 10.117.0.0/16 10.59.0.0/16 198.18.0.0/16; do
+    if [ "$(grep -cxF "$pool" "$scratch/free")" -eq "$(listed | wc -l)" ]; then
+      echo "$pool"
+      return
+    fi
+  done
+  refuse 'the routes of the hosts cover all of 10.201.0.0/16, 10.117.0.0/16, 10.59.0.0/16, 198.18.0.0/16; free one of them for overlay networks'
 }
 
 join_swarm() {
@@ -156,7 +168,8 @@ join_swarm() {
 }
 
 settle() {
-  ask "sh -s $node $role $availability" <<'BERTH_SCRIPT'
+  hosts=$(listed | paste -s -d ' ')
+  ask "sh -s $node $role $availability $hosts" <<'BERTH_SCRIPT'
 # Managed by berth: swarm of web-1. Safe to run again at any time, also after an interruption.
 set -eu
 umask 022
@@ -169,6 +182,8 @@ refuse() {
 }
 
 node=$1 role=$2 availability=$3
+shift 3
+listed=$*
 
 main() {
   set --
@@ -185,6 +200,7 @@ $labels
 END
     set -- "$@" --label-add 'berth.host=web-1' --label-add 'disk=fast & big' --label-add 'edge=true'
   fi
+  [ "$found" = "${found#manager}" ] || [ "$role" = manager ] || dismiss
   if [ "$#" -eq 0 ]; then
     echo "unchanged: $role, $availability, labels"
   else
@@ -197,6 +213,18 @@ END
     await tasks || refuse "tasks did not end within 120 s of its being drained, got $left; see docker node ps"
     echo 'unchanged: nothing of the swarm runs on it'
   fi
+}
+
+# Managers that the stack file no longer has go first: one that is lost counts among those of whom most must answer.
+dismiss() {
+  for other in $(docker node ls --quiet --filter role=manager); do
+    name=$(docker node inspect --format '{{index .Spec.Labels "berth.host"}}' "$other")
+    case " $listed " in *" $name "*) continue ;; esac
+    # One that berth did not bring is its owner's.
+    [ -n "$name" ] || continue
+    demote "$other"
+    echo "changed: $name is no manager any more, it is leaving"
+  done
 }
 
 # The machine before this one, when it was set up anew under its name.

@@ -58,15 +58,19 @@ is_container() {
 wanted() {
   cat <<'END'
 # Managed by berth.
+dev.tty.ldisc_autoload = 0
 fs.inotify.max_user_instances = 1024
 fs.protected_fifos = 2
 fs.protected_hardlinks = 1
 fs.protected_regular = 2
 fs.protected_symlinks = 1
 fs.suid_dumpable = 0
+kernel.core_uses_pid = 1
+kernel.ctrl-alt-del = 0
 kernel.dmesg_restrict = 1
 kernel.kptr_restrict = 2
 kernel.panic = 10
+kernel.perf_event_paranoid = 3
 kernel.randomize_va_space = 2
 kernel.sysrq = 0
 kernel.unprivileged_bpf_disabled = 1

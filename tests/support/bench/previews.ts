@@ -5,6 +5,8 @@ import { stringify } from "yaml";
 import type { SystemInput } from "../../../components/config/system.ts";
 import { PulumiProject } from "../pulumi.ts";
 import { sampleHostKey } from "../sample-config.ts";
+import { writeFilledIn } from "../filled-in.ts";
+import { stackFileOf, type Environment } from "../systems.ts";
 
 /*
  * How long a preview takes with how many services: the whole program with a system made for it, by the real CLI, without
@@ -13,35 +15,61 @@ import { sampleHostKey } from "../sample-config.ts";
 
 const root = join(import.meta.dirname, "../../..");
 const name = "crowd";
+const dependencies = ["@pulumi/cloudflare", "@pulumi/command", "@pulumi/docker", "@pulumi/random"];
+const programAt = (directory: string): string => `await import(${JSON.stringify(join(directory, "index.ts"))});`;
 
-/** Seconds of previews with each number of services, `runs` of each. */
+/** Seconds of a preview with each number of services, told once for each run. */
 export async function timePreviews(
   counts: readonly number[],
   runs: number,
-  told: (services: number, seconds: number) => void,
+  told: (seconds: readonly number[]) => void,
 ): Promise<void> {
   const copy = await mkdtemp(join(tmpdir(), "berth-bench-"));
-  const project = await PulumiProject.create({
-    program: `await import(${JSON.stringify(join(copy, "index.ts"))});`,
-    dependencies: ["@pulumi/command", "@pulumi/docker", "@pulumi/random"],
-  });
+  const project = await PulumiProject.create({ program: programAt(copy), dependencies });
   try {
     await copyProgram(copy);
     await writeStackFile(project);
-    for (const count of counts) {
-      const system = JSON.stringify(systemOf(count));
-      await writeFile(join(copy, "systems", name, "system.ts"), `export default ${system};\n`);
-      for (let run = 0; run < runs; run++) {
-        const started = performance.now();
-        const { code, stdout, stderr } = await project.run("preview");
-        if (code !== 0) throw new Error(`preview with ${count} services ended with ${code}:\n${stdout}${stderr}`);
-        told(count, (performance.now() - started) / 1000);
+    for (let run = 0; run < runs; run++) {
+      const seconds: number[] = [];
+      for (const count of counts) {
+        const system = JSON.stringify(systemOf(count));
+        await writeFile(join(copy, "systems", name, "system.ts"), `export default ${system};\n`);
+        seconds.push(await timed(project));
       }
+      told(seconds);
     }
   } finally {
     await project.remove();
     await rm(copy, { recursive: true });
   }
+}
+
+/** Seconds of a preview of a system of the repository, once for each run. */
+export async function timeSystem(
+  system: string,
+  environment: Environment,
+  runs: number,
+  told: (seconds: number) => void,
+): Promise<void> {
+  const project = await PulumiProject.create({
+    program: programAt(root),
+    dependencies,
+    // Nobody listens there: a preview has nothing to ask.
+    env: { CLOUDFLARE_BASE_URL: "http://127.0.0.1:9" },
+  });
+  try {
+    await writeFilledIn(project, stackFileOf(system, environment));
+    for (let run = 0; run < runs; run++) told(await timed(project));
+  } finally {
+    await project.remove();
+  }
+}
+
+async function timed(project: PulumiProject): Promise<number> {
+  const started = performance.now();
+  const { code, stdout, stderr } = await project.run("preview");
+  if (code !== 0) throw new Error(`a preview ended with ${code}:\n${stdout}${stderr}`);
+  return (performance.now() - started) / 1000;
 }
 
 /** The program looks for systems beside itself, and this one is not for the repository. */

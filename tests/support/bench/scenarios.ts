@@ -7,44 +7,34 @@ import { healthBudgetMs } from "../../../components/service/workload.ts";
 import { setValue } from "../../../operations/yaml-edit.ts";
 import palmistry from "../../../systems/palmistry/system.ts";
 import type { Result, TestLab } from "../../lab/support/lab.ts";
-import { startLoad, startSockets, switchOverMs, type LoadResult } from "../load.ts";
-import type { Measure, Measures } from "./measure.ts";
-import { timePreviews } from "./previews.ts";
-
-export interface Bench {
-  readonly lab: TestLab;
-  readonly measures: Measures;
-  readonly runs: number;
-  /** Requests per second: five sixths on kept connections, the rest each on one of its own. */
-  readonly rate: number;
-  readonly say: (line: string) => void;
-}
-
-export interface Scenario {
-  readonly name: string;
-  run(bench: Bench): Promise<void>;
-}
-
-type What = Pick<Measure, "unit" | "goal" | "baseline">;
+import { switchOverMs, type LoadResult } from "../load.ts";
+import { must, note, noteLoss, refused, underLoad, type Bench, type Scenario, type What } from "./context.ts";
+import { edge } from "./edge.ts";
+import { heldThroughDeploy, heldThroughEdge } from "./held.ts";
+import { losses } from "./losses.ts";
+import { throughput } from "./throughput.ts";
+import { timePreviews, timeSystem } from "./previews.ts";
 
 const root = join(import.meta.dirname, "../../..");
 const [old, fresh] = ["1.0.0", "1.1.0"];
 const service = "palmistry-api";
-/** Longest any change may take before its load ends by itself. */
-const bound = 120;
 
 const reference = (replicas: number) => `docker service update, ${replicas} replicas`;
 
 export const scenarios: readonly Scenario[] = [
-  { name: "start", run: start },
-  { name: "previews", run: previews },
-  { name: "unchanged", run: unchanged },
+  { name: "start", rate: 0, run: start },
+  { name: "previews", rate: 0, run: previews },
+  { name: "unchanged", rate: 0, run: unchanged },
   { name: "upgrade-3", run: async (bench) => upgrade(bench, 3, 8) },
   { name: "upgrade-1", run: async (bench) => scaledTo(bench, 1, async () => upgrade(bench, 1, 5)) },
   { name: "broken", run: broken },
   { name: "rollback", run: rollback },
-  { name: "sockets", run: sockets },
-  { name: "lab", run: labAgain },
+  { name: "held-deploy", rate: 0, run: heldThroughDeploy },
+  { name: "held-edge", rate: 0, run: heldThroughEdge },
+  { name: "edge", rate: 500, run: edge },
+  { name: "throughput", rate: 0, run: throughput },
+  { name: "lab", rate: 0, run: labAgain },
+  { name: "losses", hosts: 3, rate: 100, run: losses },
 ];
 
 /** What every `pulumi` command pays before the program does anything of its own. */
@@ -63,11 +53,18 @@ async function start(bench: Bench): Promise<void> {
   }
 }
 
-/** The first preview of a system, by its number of services; the difference of two is what services cost. */
+/** The first preview of a system: by its number of services, whose slope is what one costs, and of a real one. */
 async function previews(bench: Bench): Promise<void> {
-  await timePreviews([1, 5, 17, 50], bench.runs, (services, seconds) => {
-    const goal = services === 17 ? { goal: 5 } : {};
-    note(bench, "preview without a host", `${services} services`, { unit: "s", ...goal }, seconds);
+  const scenario = "preview without a host";
+  const counts = [1, 5, 17, 50] as const;
+  await timePreviews(counts, bench.runs, (seconds) => {
+    for (const [index, services] of counts.entries())
+      note(bench, scenario, `${services} equal services`, { unit: "s" }, seconds[index] ?? 0);
+    const slope = ((seconds[3] ?? 0) - (seconds[0] ?? 0)) / (counts[3] - counts[0]);
+    note(bench, scenario, "each further service", { unit: "ms" }, slope * 1000);
+  });
+  await timeSystem("my-saas-chat", "staging", bench.runs, (seconds) => {
+    note(bench, scenario, "my-saas-chat, 15 services and 5 stores", { unit: "s", goal: 5 }, seconds);
   });
 }
 
@@ -102,7 +99,7 @@ async function byHand(bench: Bench, replicas: number): Promise<void> {
     const images = await pins(lab, { api: `palmistry-api:${fresh}` });
     const { value, load } = await underLoad(bench, async () => must(await updateService(lab, images.fresh)));
     note(bench, scenario, "until done", { unit: "s" }, value.seconds);
-    noteLoss(bench, scenario, load, false);
+    noteLoss(bench, scenario, load, {});
     noteMixed(bench, scenario, load, {});
     must(await updateService(lab, images.present));
   }
@@ -147,70 +144,13 @@ async function rollback(bench: Bench): Promise<void> {
   }
 }
 
-/** Sockets that nobody closes: the application keeps them until its grace period ends. */
-async function sockets(bench: Bench): Promise<void> {
-  const { lab } = bench;
-  const count = 50;
-  for (let run = 0; run < bench.runs; run++) {
-    const held = await startSockets({
-      url: `${lab.origin.replace("https", "wss")}/api/ws`,
-      connect: `127.0.0.1:${lab.lab.httpsPort}`,
-      count,
-      seconds: bound,
-    });
-    await lab.pin({ api: `palmistry-api:${fresh}` });
-    const started = Date.now();
-    const { seconds } = await lab.mustUp();
-    const green = started + seconds * 1000;
-    // Held on past the grace period, to see when the application gives them up.
-    const result = await held.done;
-    const cut = result.cut.filter(({ at }) => at <= green).length + (count - result.opened);
-    note(bench, `${count} WebSockets through a deploy`, "cut until the up is green", { unit: "", goal: 0 }, cut);
-    const first = Math.min(...result.cut.map(({ at }) => at));
-    if (Number.isFinite(first))
-      note(
-        bench,
-        `${count} WebSockets through a deploy`,
-        "first cut after the start",
-        { unit: "s" },
-        (first - started) / 1000,
-      );
-    await lab.reset();
-  }
-}
-
 async function labAgain(bench: Bench): Promise<void> {
+  if (bench.made !== undefined)
+    note(bench, "npm run lab", "a new lab, images and engine cached", { unit: "s" }, bench.made);
   const { name, httpPort, httpsPort } = bench.lab.lab;
   const args = ["--name", name, "--http-port", String(httpPort), "--https-port", String(httpsPort)];
   const again = must(await bench.lab.run("node", "lab/main.ts", ...args));
   note(bench, "npm run lab", "again, nothing changed", { unit: "s", goal: 60 }, again.seconds);
-}
-
-/** Steady requests while something happens, until the new version answers alone or the change is over. */
-async function underLoad<T>({ lab, rate }: Bench, change: () => Promise<T>): Promise<{ value: T; load: LoadResult[] }> {
-  const target = { url: `${lab.origin}/api/version`, connect: `127.0.0.1:${lab.lab.httpsPort}`, seconds: bound };
-  const running = await Promise.all([
-    startLoad({ ...target, rate: Math.round((rate * 5) / 6) }),
-    startLoad({ ...target, rate: Math.round(rate / 6), keepAlive: false }),
-  ]);
-  try {
-    return { value: await change(), load: await Promise.all(running.map(async (load) => load.stop())) };
-  } catch (error) {
-    await Promise.all(running.map(async (load) => load.stop()));
-    throw error;
-  }
-}
-
-function noteLoss(bench: Bench, scenario: string, [kept, single]: readonly LoadResult[], judged = true): void {
-  const goal = judged ? { goal: 0 } : {};
-  for (const [load, words] of [
-    [kept, "with keep-alive"],
-    [single, "without keep-alive"],
-  ] as const) {
-    if (!load) continue;
-    note(bench, scenario, `failed requests ${words}`, { unit: "", ...goal }, load.failed);
-    if (load.failed > 0) bench.say(`    ${JSON.stringify(load.reasons)} of ${load.requests}`);
-  }
 }
 
 function noteMixed(bench: Bench, scenario: string, loads: readonly LoadResult[], what: Omit<What, "unit">): void {
@@ -248,19 +188,4 @@ async function pins(
 function apiPin(text: string): string {
   const { config } = parse(text) as { config: { "berth:images": { api: string } } };
   return config["berth:images"].api;
-}
-
-function note(bench: Bench, scenario: string, quantity: string, what: What, value: number): void {
-  bench.measures.add({ scenario, quantity, ...what }, value);
-  bench.say(`  ${scenario}: ${quantity}: ${what.unit === "s" ? `${value.toFixed(2)} s` : value}`);
-}
-
-function must(result: Result): Result {
-  if (result.code !== 0) throw new Error(`ended with ${result.code}:\n${result.stdout}${result.stderr}`);
-  return result;
-}
-
-function refused(result: Result): Result {
-  if (result.code === 0) throw new Error(`a bad release went green:\n${result.stdout}`);
-  return result;
 }

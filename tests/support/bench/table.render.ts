@@ -11,11 +11,12 @@ export interface Circumstances {
   readonly docker: string;
   /** One-minute load average before the first and after the last run, without what the bench itself did before. */
   readonly load: readonly [before: number, after: number];
+  /** Requests per second; 0 without load. */
   readonly rate: number;
   readonly runs: number;
 }
 
-/** What stands between the markers of docs/benchmarks.md. */
+/** What one scenario measured, and under which circumstances. */
 export function renderResults(measures: readonly Measure[], circumstances: Circumstances): string {
   const { at, cores, kernel, node, engine, docker, load, rate, runs } = circumstances;
   const header = ["Scenario", "Measured", "Median", "Range", "Goal", "Ratio"];
@@ -28,20 +29,37 @@ export function renderResults(measures: readonly Measure[], circumstances: Circu
     ratio(measure, measures),
   ]);
   return [
-    `Measured ${at.slice(0, 10)} on ${cores} cores, Linux ${kernel}, Node ${node}, Docker ${docker} on the lab host;`,
-    `${engine.join("; ")}.`,
-    `Load average before ${load[0].toFixed(1)}, after ${load[1].toFixed(1)}; ${rate} requests/s while something changed;`,
-    `${runs} runs each. "Ratio" is to the same change by \`docker service update\` in the same run.`,
-    "",
     ...markdownTable([header, ...rows]),
+    "",
+    `${at.slice(0, 10)}, ${runs === 1 ? "1 run" : `${runs} runs`}${rate === 0 ? "" : `, ${rate} requests/s`}; ` +
+      `load average before ${load[0].toFixed(1)}, after ${load[1].toFixed(1)}.`,
+    `${cores} cores, Linux ${kernel}, Node ${node}, Docker ${docker} on the lab host; ${engine.join("; ")}.`,
   ].join("\n");
 }
 
-/** A document with its measured part replaced. */
-export function withResults(document: string, results: string): string {
+/**
+ * A document with the results of one scenario in place of those it had before. Those of other scenarios stay, in the
+ * order of `names`; what was measured under a name that is not among them is kept at the end.
+ */
+export function withResults(document: string, scenario: string, results: string, names: readonly string[]): string {
   const [start, end] = [document.indexOf(markers.begin), document.indexOf(markers.end)];
   if (start === -1 || end < start) throw new Error(`the document lacks ${markers.begin} … ${markers.end}`);
-  return `${document.slice(0, start + markers.begin.length)}\n\n${results}\n\n${document.slice(end)}`;
+  const sections = sectionsOf(document.slice(start + markers.begin.length, end)).set(scenario, results);
+  const place = (name: string): number => (names.includes(name) ? names.indexOf(name) : names.length);
+  const sorted = [...sections].toSorted(([one], [other]) => place(one) - place(other));
+  const measured = sorted.map(([name, text]) => `### ${name}\n\n${text}`);
+  return `${document.slice(0, start)}${[markers.begin, ...measured, markers.end].join("\n\n")}${document.slice(end + markers.end.length)}`;
+}
+
+/** Text by the heading it stands under. */
+function sectionsOf(text: string): Map<string, string> {
+  const [, ...sections] = `\n${text}`.split(/\n### /);
+  return new Map(
+    sections.map((section): [string, string] => {
+      const [name = "", ...lines] = section.split("\n");
+      return [name.trim(), lines.join("\n").trim()];
+    }),
+  );
 }
 
 export function met({ values, goal }: Measure): boolean {
@@ -50,7 +68,9 @@ export function met({ values, goal }: Measure): boolean {
 
 function ratio(measure: Measure, measures: readonly Measure[]): string {
   const baseline = measures.find(({ scenario, quantity }) => `${scenario}: ${quantity}` === measure.baseline);
-  return baseline === undefined ? "" : (median(measure.values) / median(baseline.values)).toFixed(2);
+  // What lost nothing is no measure for anything.
+  if (baseline === undefined || median(baseline.values) === 0) return "";
+  return (median(measure.values) / median(baseline.values)).toFixed(2);
 }
 
 function range({ values, unit }: Measure): string {
@@ -59,7 +79,8 @@ function range({ values, unit }: Measure): string {
 }
 
 function number(value: number, unit: Measure["unit"]): string {
-  return unit === "s" ? `${value.toFixed(1)} s` : String(Math.round(value));
+  if (unit === "s") return `${value.toFixed(1)} s`;
+  return [String(Math.round(value)), unit].join(" ").trim();
 }
 
 /** Aligned as the formatter would. */

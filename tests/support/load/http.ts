@@ -107,6 +107,7 @@ function sender(options: HttpLoadOptions, tally: Tally): { request(due: number):
   const request = async (due: number): Promise<void> =>
     new Promise((resolve) => {
       const outgoing = create(requestOptions, (answer) => {
+        tally.begun++;
         read(answer, (problem, body) => {
           if (problem !== undefined) missed(problem);
           else if (answer.statusCode !== 200) missed(`status ${answer.statusCode ?? 0}`);

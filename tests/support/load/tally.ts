@@ -18,6 +18,8 @@ export interface LoadResult {
   readonly started: number;
   readonly ended: number;
   readonly requests: number;
+  /** Answers that have begun, whatever became of them. */
+  readonly begun: number;
   readonly ok: number;
   readonly failed: number;
   /** How often each reason was seen. */
@@ -28,6 +30,8 @@ export interface LoadResult {
   readonly bodies: Readonly<Record<string, Answers>>;
   /** Milliseconds from the moment a request was due to its whole answer; good answers only. */
   readonly latency: { readonly p50: number; readonly p90: number; readonly p99: number; readonly max: number };
+  /** Longest time without a good answer, from the first one on. */
+  readonly darkMs: number;
   /** Connections opened; with keep-alive far fewer than requests. */
   readonly connections: number;
   /** Answers per second. */
@@ -50,6 +54,9 @@ export class Tally {
   #max = 0;
   #ok = 0;
   #failed = 0;
+  #lastGood: number | undefined;
+  #darkMs = 0;
+  begun = 0;
   connections = 0;
 
   get ok(): number {
@@ -62,6 +69,8 @@ export class Tally {
 
   answered(body: string, latencyMs: number, at = Date.now()): void {
     this.#ok++;
+    this.#darkMs = this.#darkUntil(at);
+    this.#lastGood = at;
     this.#max = Math.max(this.#max, latencyMs);
     const bucket = Math.ceil(Math.log(Math.max(latencyMs, 0.01) / 0.01) / Math.log(growth));
     const index = Math.min(bucket, buckets - 1);
@@ -82,12 +91,12 @@ export class Tally {
     if (this.#failures.length < keptFailures) this.#failures.push({ at, reason });
   }
 
-  result(): LoadResult {
-    const ended = Date.now();
+  result(ended = Date.now()): LoadResult {
     return {
       started: this.#started,
       ended,
       requests: this.#ok + this.#failed,
+      begun: this.begun,
       ok: this.#ok,
       failed: this.#failed,
       reasons: { ...this.#reasons },
@@ -99,9 +108,14 @@ export class Tally {
         p99: this.#percentile(0.99),
         max: round(this.#max),
       },
+      darkMs: this.#darkUntil(ended),
       connections: this.connections,
       rate: round((this.#ok * 1000) / Math.max(ended - this.#started, 1)),
     };
+  }
+
+  #darkUntil(at: number): number {
+    return Math.max(this.#darkMs, at - (this.#lastGood ?? at));
   }
 
   #percentile(share: number): number {

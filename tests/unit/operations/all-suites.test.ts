@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { runSuites, summary, type Suite } from "../../support/all.ts";
+import { labFiles, runSuites, summary, type Suite } from "../../support/all.ts";
 
 describe("running all suites", () => {
   let root: string;
@@ -35,10 +35,27 @@ describe("running all suites", () => {
     ]);
   });
 
+  it("adds up what ran at the same time", async () => {
+    const both = (...mocha: string[]): Suite => ({ name: "both", run: { mocha, jobs: 2 } });
+    assert.deepEqual(await run([both("good.cjs", "bad.cjs")]), [["both", 3, 1, false]]);
+    assert.deepEqual(await run([both("good.cjs", "good.cjs")]), [["both", 2, 0, false]]);
+    const [[, , failed] = []] = await run([both("good.cjs", "crash.cjs")]);
+    assert.ok(Number(failed) > 0, "a file that crashed");
+  });
+
+  it("starts every file of the lab once, and those that bring up labs one after another", () => {
+    const { labs, parts } = labFiles();
+    const there = readdirSync("tests/lab").filter((name) => name.endsWith(".test.ts"));
+    assert.deepEqual([...labs, ...parts].toSorted(), there.map((name) => `tests/lab/${name}`).toSorted());
+    for (const name of ["lab-life", "systems", "upgrade"]) assert.ok(labs.includes(`tests/lab/${name}.test.ts`), name);
+    for (const name of ["edge-life", "store-images"]) assert.ok(parts.includes(`tests/lab/${name}.test.ts`), name);
+  });
+
   it("goes on after a failure but leaves out the slow suites, unless told otherwise", async () => {
     const bad = ["bad", 1, 1, false];
     assert.deepEqual(await run([suite("bad"), suite("good", true)]), [bad, ["good", 0, 0, true]]);
     assert.deepEqual(await run([suite("bad"), suite("good", true)], true), [bad, ["good", 2, 0, false]]);
+    assert.deepEqual(await run([suite("bad", true), suite("good", true)]), [bad, ["good", 2, 0, false]]);
   });
 
   it("takes a run that crashed or found no test for a failure", async () => {

@@ -49,11 +49,11 @@ describe("npm run berth", () => {
   const usage: [string[], string][] = [
     [
       ["nope"],
-      'berth: unknown verb, got "nope"; use one of pin, releases, rollback, status, certificate, alerts, host-key',
+      'berth: unknown verb, got "nope"; use one of pin, releases, rollback, status, certificate, alerts, unlock, host-key',
     ],
     [
       ["toString"],
-      'berth: unknown verb, got "toString"; use one of pin, releases, rollback, status, certificate, alerts, host-key',
+      'berth: unknown verb, got "toString"; use one of pin, releases, rollback, status, certificate, alerts, unlock, host-key',
     ],
     [
       ["status"],
@@ -91,6 +91,10 @@ describe("npm run berth", () => {
     [
       ["rollback", "a", "--to", "1", "--to-tag", "api=1"],
       "berth rollback: --to and --to-tag exclude each other; use one of them",
+    ],
+    [
+      ["host-key", "a", "--jump", "bastion"],
+      "berth host-key: --jump and --stack: belong together; name the stack whose file has the jump host",
     ],
     [["host-key", "a", "--port", "0"], 'berth host-key: port: is not a port, got "0"; use 1 to 65535'],
     [

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer, type RequestListener, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { WebSocketServer } from "ws";
 import { httpLoad, type HttpLoadOptions } from "../../support/load/http.ts";
 import { socketLoad } from "../../support/load/sockets.ts";
 import { Tally } from "../../support/load/tally.ts";
 import { startLoad, startSockets, switchOverMs } from "../../support/load.ts";
+import { until } from "../../support/until.ts";
 
 describe("the load client", () => {
   const servers: Server[] = [];
@@ -81,6 +82,29 @@ describe("the load client", () => {
     assert.ok(result.latency.p50 >= 195 && result.latency.p50 < 400, `median ${result.latency.p50} ms`);
   });
 
+  it("tells that long answers have begun before any has ended", async () => {
+    const waiting: ServerResponse[] = [];
+    const connect = await serve((_, response) => {
+      response.write("a first part");
+      waiting.push(response);
+    });
+    const running = await startLoad({
+      url: "http://a.test/",
+      connect,
+      concurrency: 3,
+      connections: 3,
+      requests: 3,
+      seconds: 10,
+    });
+    await until("all three have begun", 5_000, () => (running.progress()?.begun === 3 ? true : undefined));
+    assert.equal(running.progress()?.ok, 0);
+    const [cut, ...others] = waiting;
+    for (const response of others) response.end();
+    cut?.destroy();
+    const { ok, reasons } = await running.done;
+    assert.deepEqual([ok, reasons], [2, { "cut within the answer: ECONNRESET": 1 }]);
+  });
+
   it("asks for the URL's host, wherever it dials", async () => {
     const connect = await serve((request, response) => response.end(request.headers.host));
     assert.deepEqual(Object.keys((await load(connect, { concurrency: 1, requests: 1 })).bodies), ["a.test"]);
@@ -137,6 +161,14 @@ describe("the tally of a load client", () => {
       tally.answered(body, 1, at);
     assert.equal(switchOverMs(tally.result(), "1.0.0", "1.1.0"), 700);
     assert.equal(switchOverMs(tally.result(), "1.0.0", "2.0.0"), undefined);
+  });
+
+  it("finds the longest time without a good answer, also one that lasts", () => {
+    const tally = new Tally();
+    for (const at of [1000, 1100, 3000, 3200]) tally.answered("x", 1, at);
+    tally.missed("ECONNREFUSED", 2000);
+    assert.equal(tally.result(3300).darkMs, 1900);
+    assert.equal(tally.result(6000).darkMs, 2800);
   });
 
   it("stays small however many bodies and failures there are", () => {

@@ -1,0 +1,187 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import type { DockerEngine } from "../../components/config/stack.ts";
+import { renderEngine } from "../../components/fleet/engine.render.ts";
+
+/* What the script installs on each system, run for real with package commands that only note how they were called. */
+
+const key = "the key of Docker's repository";
+/** Systems by what /etc/os-release says of them. */
+const systems = {
+  "debian 12": "bookworm",
+  "debian 13": "trixie",
+  "ubuntu 22.04": "jammy",
+  "ubuntu 24.04": "noble",
+} as const;
+const offered: Readonly<Record<string, string>> = {
+  "docker.io": "20.10.24+dfsg1-1+deb12u1",
+  "docker-cli": "20.10.24+dfsg1-1+deb12u1",
+  "docker-ce": "5:27.3.1-1~debian.12~bookworm 5:27.3.10-1~debian.12~bookworm",
+  "docker-ce-cli": "5:27.3.1-1~debian.12~bookworm",
+};
+
+interface Machine {
+  readonly system: string;
+  readonly docker?: DockerEngine;
+  /** Packages that are there, with their versions. */
+  readonly present?: Readonly<Record<string, string>>;
+  readonly running?: number;
+  readonly givenKey?: string;
+}
+
+function run({ system, docker, present = {}, running = 0, givenKey = key }: Machine, verb = "") {
+  const root = mkdtempSync(join(tmpdir(), "berth-engine-"));
+  try {
+    const at = (path: string): string => join(root, path);
+    const put = (path: string, text: string, mode = 0o644): void => {
+      mkdirSync(dirname(at(path)), { recursive: true });
+      writeFileSync(at(path), text, { mode });
+    };
+    const [id = "", version = ""] = system.split(" ");
+    const codename = (systems as Readonly<Record<string, string>>)[system] ?? "none";
+    put("etc/os-release", `ID=${id}\nVERSION_ID="${version}"\nVERSION_CODENAME=${codename}\n`);
+    put("calls", "");
+    const packages = Object.keys(present).map((name) => `installed:${name} `);
+    const versions = Object.entries(present).map(([name, found]) => `*Version*' ${name} '*) echo '${found}' ;;`);
+    const madison = Object.entries(offered).map(
+      ([name, found]) => `*" ${name} "*) for one in ${found}; do echo "${name} | $one | archive"; done ;;`,
+    );
+    const programs: Readonly<Record<string, string>> = {
+      "apt-get": "",
+      "apt-mark": "",
+      "apt-cache": `case " $* " in ${madison.join(" ")} esac`,
+      "dpkg-query": `case " $* " in *':\${Package}'*) printf '${packages.join("")}' ;; ${versions.join(" ")} *Version*) exit 1 ;; esac`,
+      dpkg: "echo amd64",
+      docker: `[ "$1" != ps ] || seq ${running}`,
+      systemctl: "echo enabled",
+      curl: `for word; do [ "$before" != --output ] || printf %s ${JSON.stringify(givenKey)} >"$word"; before=$word; done`,
+    };
+    for (const [name, body] of Object.entries(programs)) {
+      put(`bin/${name}`, `#!/bin/sh\nbefore=\necho "${name} $*" >>${at("calls")}\n${body}\n`, 0o755);
+    }
+    const script = renderEngine({
+      host: { name: "vm-1", user: "root" },
+      edge: false,
+      registry: { address: "registry.test" },
+      ...(docker && { docker }),
+    })
+      .replaceAll(/(?<=[ ="'])\/(etc|var\/lib|run)\//g, `${root}/$1/`)
+      .replaceAll("1500c1f56fa9e26b9b8f42452a553675796ade0807cdce11975eb98170b3a570", sum(key))
+      .replace(/^PATH=.*$/m, `PATH=${at("bin")}:/usr/bin:/bin`);
+    const { status, stdout, stderr } = spawnSync("sh", ["-s", verb], { input: script, encoding: "utf8" });
+    const calls = readFileSync(at("calls"), "utf8");
+    const list = at("etc/apt/sources.list.d/docker.list");
+    return {
+      code: status,
+      out: stdout,
+      err: stderr,
+      calls,
+      installed: /apt-get install .*confold (.*)/.exec(calls)?.[1]?.split(" ") ?? [],
+      list: existsSync(list) ? readFileSync(list, "utf8").split("\n")[1]!.replaceAll(root, "") : undefined,
+    };
+  } finally {
+    rmSync(root, { recursive: true });
+  }
+}
+
+const sum = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+describe("the script that installs Docker", () => {
+  const ofDistribution: Readonly<Record<string, string[]>> = {
+    "debian 12": ["docker.io"],
+    "debian 13": ["docker.io", "docker-cli"],
+    "ubuntu 22.04": ["docker.io"],
+    "ubuntu 24.04": ["docker.io"],
+  };
+  for (const [system, codename] of Object.entries(systems)) {
+    const [id = ""] = system.split(" ");
+    const ofDocker = (packages: readonly string[]) => packages.filter((one) => /^(docker|containerd)/.test(one));
+
+    it(`installs the distribution's on ${system}`, () => {
+      const { code, err, installed, list } = run({ system });
+      assert.equal(code, 0, err);
+      assert.deepEqual(ofDocker(installed), ofDistribution[system]);
+      assert.equal(list, undefined);
+      for (const needed of ["aide", "auditd", "fail2ban", "libpam-pwquality", "nftables", "unattended-upgrades"]) {
+        assert.ok(installed.includes(needed), needed);
+      }
+    });
+
+    it(`installs Docker's own on ${system}, in the version that is asked for`, () => {
+      const { code, err, installed, list } = run({ system, docker: { source: "docker", version: "27.3.1" } });
+      assert.equal(code, 0, err);
+      assert.deepEqual(ofDocker(installed), [
+        "docker-ce=5:27.3.1-1~debian.12~bookworm",
+        "docker-ce-cli=5:27.3.1-1~debian.12~bookworm",
+        "containerd.io",
+      ]);
+      const place = `https://download.docker.com/linux/${id} ${codename} stable`;
+      assert.equal(list, `deb [arch=amd64 signed-by=/etc/apt/keyrings/docker.asc] ${place}`);
+    });
+  }
+
+  it("refuses another system", () => {
+    const { code, err, calls } = run({ system: "debian 11" });
+    assert.equal(code, 1);
+    assert.match(err, /host vm-1: engine: the operating system is not supported, got debian 11; use Debian 12 or 13/);
+    assert.doesNotMatch(calls, /apt-get/);
+  });
+
+  const pinned = { source: "distribution", version: "20.10.24" } as const;
+  const there = { "docker.io": "20.10.24+dfsg1-1+deb12u1" };
+
+  it("installs the distribution's in the version that is asked for, and leaves it alone when it is there", () => {
+    const { installed } = run({ system: "debian 12", docker: pinned });
+    assert.ok(installed.includes("docker.io=20.10.24+dfsg1-1+deb12u1"), installed.join(" "));
+    const again = run({ system: "debian 12", docker: pinned, present: there });
+    assert.match(again.out, /^unchanged: Docker 20\.10\.24\+dfsg1/m);
+    assert.doesNotMatch(again.installed.join(" "), /docker/);
+  });
+
+  it("takes no longer number for the wanted version, and names what there is when that is not among it", () => {
+    const docker = { ...pinned, version: "20.10.2" };
+    const { code, err } = run({ system: "debian 12", docker });
+    assert.equal(code, 1);
+    assert.match(
+      err,
+      /there is no docker\.io 20\.10\.2, got 20\.10\.24\+dfsg1-1\+deb12u1; write one of these as berth:docker\.version/,
+    );
+  });
+
+  it("changes the version only where no container runs, and says in a check that it is another", () => {
+    const other = { system: "debian 12", docker: pinned, present: { "docker.io": "20.10.5+dfsg1" } };
+    const busy = run({ ...other, running: 3 });
+    assert.equal(busy.code, 1);
+    assert.match(
+      busy.err,
+      /Docker is 20\.10\.5\+dfsg1, not 20\.10\.24, and to change that would stop .*, got 3 running/,
+    );
+    assert.doesNotMatch(busy.calls, /allow-downgrades/);
+    const idle = run(other);
+    assert.equal(idle.code, 0, idle.err);
+    assert.match(idle.calls, /--allow-downgrades docker\.io=20\.10\.24\+dfsg1-1\+deb12u1/);
+    const checked = run(other, "check");
+    assert.match(checked.out, /^differs: Docker is 20\.10\.5\+dfsg1, not 20\.10\.24$/m);
+    assert.doesNotMatch(checked.calls, /apt-get|allow-downgrades/);
+  });
+
+  it("uses nothing of a repository whose key is a stranger's", () => {
+    const docker = { source: "docker" } as const;
+    const { code, err, calls, list } = run({ system: "debian 12", docker, givenKey: "a stranger's" });
+    assert.equal(code, 1);
+    assert.match(err, /the key of Docker's repository is not the one that is known, got [0-9a-f]{64}/);
+    assert.equal(list, undefined);
+    assert.doesNotMatch(calls, /install .*docker-ce/);
+  });
+
+  it("refuses Docker's own where the distribution's is, and takes Docker's own where either is asked for", () => {
+    const refused = run({ system: "debian 12", docker: { source: "docker" }, present: there });
+    assert.match(refused.err, /Docker is the distribution's here; write docker: \{ source: distribution \}/);
+    const taken = run({ system: "debian 12", present: { "docker-ce": "5:27.3.1-1~debian.12~bookworm" } });
+    assert.doesNotMatch(taken.installed.join(" "), /docker/);
+  });
+});
