@@ -41,7 +41,8 @@ async function install(directory: string, report: (step: string) => void): Promi
   }
 }
 
-async function ensurePip(report: (step: string) => void): Promise<void> {
+/** Python packages are fetched with it. */
+export async function ensurePip(report: (step: string) => void): Promise<void> {
   const hasPip = await run(["python3", "-m", "pip", "--version"]).then(
     () => true,
     () => false,

@@ -128,6 +128,11 @@ export function certbotImage(root: string, base: Image): Image {
   return builtImage("certbot", base, readFiles(join(root, "lab/images/certbot")));
 }
 
+/** What looks at an edge from outside. */
+export function scannerImage(root: string): Image {
+  return builtImage("scanner", baseImage("sid"), readFiles(join(root, "lab/images/scanner")));
+}
+
 function applicationImages(
   root: string,
   applications: readonly Application[],

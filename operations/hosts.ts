@@ -80,18 +80,29 @@ export async function jumpHostOf(file: StackFile, name: string): Promise<Jump> {
 
 /** What the stack file says of its machines and their surroundings, as far as a check of them needs it. */
 export async function surroundingsOf(file: StackFile) {
-  const [{ stackSchema }, { check, toProblems }] = await Promise.all([
+  const [{ stackSchema }, { check, toProblems }, { rangesApiOf }] = await Promise.all([
     import("../components/config/stack.ts"),
     import("../components/config/findings.ts"),
+    import("../components/fleet/host.render.ts"),
   ]);
-  const { registry, firewall, certificates, swarm, docker } = file.values;
-  const asked = stackSchema.pick({ registry: true, firewall: true, certificates: true, swarm: true, docker: true });
-  const { whole, findings } = check(asked, { registry, firewall, certificates, swarm, docker });
+  const { registry, firewall, certificates, swarm, docker, cloudflare, acme } = file.values;
+  const given = { registry, firewall, certificates, swarm, docker, cloudflare, acme };
+  const asked = stackSchema.pick({
+    registry: true,
+    firewall: true,
+    certificates: true,
+    swarm: true,
+    docker: true,
+    cloudflare: true,
+    acme: true,
+  });
+  const { whole, findings } = check(asked, given);
   if (whole) {
     const dnsChallenges = Object.values(whole.certificates).some(({ challenge }) => challenge === "dns-01");
     return {
       registry: whole.registry,
       firewall: whole.firewall,
+      rangesApi: rangesApiOf(whole),
       dnsChallenges,
       autolock: whole.swarm.autolock,
       docker: whole.docker,

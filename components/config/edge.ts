@@ -4,6 +4,8 @@ import { certificate } from "./certificate.ts";
 import { refuse } from "./refusals.ts";
 import { duration, headerName, imageKey, label, oneLine, rate, routePath, size } from "./scalars.ts";
 import { security } from "./security.ts";
+import { errorPages } from "./error-page.ts";
+import { tls } from "./tls.ts";
 
 /* What of a system is reachable from outside. */
 
@@ -29,6 +31,13 @@ export const route = z.strictObject({
     .default("public")
     .describe("Who is answered; others than `berth:operators` of the stack get 403 from a route for operators"),
   accessLog: z.boolean().default(true).describe("Write requests to the access log"),
+  errorPages: errorPages
+    .optional()
+    .describe("Error pages of this route, by status; for others it has those of the site"),
+  interceptErrors: z
+    .boolean()
+    .default(false)
+    .describe("Show the error pages in the place of what the application answers with such a status as well"),
 });
 
 export const redirect = z.strictObject({
@@ -76,6 +85,9 @@ export const site = z.strictObject({
     .default({})
     .describe("Further response headers of every answer, errors included; `${domain}` is replaced"),
   cors: cors.optional().describe("Who else's pages may call this host; without it that is the applications' to say"),
+  errorPages: errorPages
+    .default({})
+    .describe("What visitors read when the edge itself answers with an error, by status; else nginx's own words"),
   redirects: z.array(redirect).default([]).describe("What is found elsewhere"),
   routes: z.array(route).default([]).describe("What is served where"),
 });
@@ -94,6 +106,7 @@ export const edge = z.strictObject({
     )
     .default({})
     .describe("Named limits, keyed by client address; above them the answer is 429, with Retry-After"),
+  tls: tls.prefault({}).describe("Versions and suites of TLS, for all sites"),
   sites: z.array(site).min(1).describe("Virtual hosts"),
   certificates: z
     .record(label, certificate)

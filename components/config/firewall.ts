@@ -20,6 +20,10 @@ export const firewall = z.strictObject({
     .enum(["any", "cloudflare"])
     .default("any")
     .describe("Who reaches ports 80 and 443 of edge hosts: anyone, or Cloudflare's ranges alone"),
+  http3: z
+    .boolean()
+    .default(false)
+    .describe("HTTP/3 as well, over UDP port 443 of edge hosts; a reload of nginx ends its connections"),
 });
 
 export type Firewall = z.output<typeof firewall>;
@@ -28,9 +32,26 @@ export function firewallRules(
   given: Parts<Firewall> | undefined,
   cloudflare: Parts<Cloudflare> | "none" | undefined,
 ): Finding[] {
-  if (given?.web !== "cloudflare" || cloudflare === undefined) return [];
-  if (cloudflare !== "none" && cloudflare.proxied === true) return [];
-  const message =
-    'lets nobody in, since visitors do not come through Cloudflare, got "cloudflare"; write any, or proxied: true below cloudflare';
-  return [{ path: ["firewall", "web"], message }];
+  const proxied = cloudflare !== undefined && cloudflare !== "none" && cloudflare.proxied === true;
+  return [
+    ...(given?.web === "cloudflare" && cloudflare !== undefined && !proxied
+      ? [
+          {
+            path: ["firewall", "web"],
+            message:
+              'lets nobody in, since visitors do not come through Cloudflare, got "cloudflare"; write any, or proxied: true below cloudflare',
+          },
+        ]
+      : []),
+    ...(given?.http3 === true && proxied
+      ? [
+          {
+            path: ["firewall", "http3"],
+            message:
+              "is for visitors who reach the hosts themselves, got true; write false: Cloudflare has its own, " +
+              "cloudflare.settings.http3, and asks the hosts over TCP",
+          },
+        ]
+      : []),
+  ];
 }

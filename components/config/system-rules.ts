@@ -5,6 +5,7 @@ import { securityHeaderNames } from "./security.ts";
 import { isEnding, type Service } from "./service.ts";
 import { connectable, storeRules } from "./store-rules.ts";
 import type { System } from "./system.ts";
+import { tlsRules } from "./tls.ts";
 
 /*
  * Rules across the fields of a system. They see what is left when refused parts are taken out, and every name that
@@ -212,7 +213,7 @@ function secretRules(system: SystemParts, names: Names): Finding[] {
 }
 
 function routeRules(system: SystemParts, names: Names): Finding[] {
-  const { network, limits = {}, sites = [] } = system.edge ?? {};
+  const { network, limits = {}, sites = [], tls, certificates = {} } = system.edge ?? {};
   return [
     ...unknownName(["edge", "network"], network, names.networks, "a network"),
     ...Object.entries(limits).flatMap(([name, { rate, connections }]) => {
@@ -220,6 +221,7 @@ function routeRules(system: SystemParts, names: Names): Finding[] {
       // A refused rate is taken out, and reported already.
       return (rate ?? connections ?? names.rated.includes(name)) ? [] : [{ path: ["edge", "limits", name], message }];
     }),
+    ...tlsRules(tls, certificates),
     ...sites.flatMap((site, s) => siteRoutes(["edge", "sites", s], site, system, names)),
   ];
 }

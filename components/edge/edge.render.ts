@@ -18,11 +18,12 @@ const part = (name: string): string => readFileSync(new URL(name, import.meta.ur
 /** Installs the program, which comes by standard input, and starts what owns the ports and nginx. */
 export function runtimeCommand(
   host: Pick<Host, "user">,
-  args: { readonly image: string; readonly network: string; readonly networkId: string },
+  args: { readonly image: string; readonly network: string; readonly networkId: string; readonly http3: boolean },
 ): string {
   // Renamed into its place: certbot or systemd may be running the one before.
   const install = `mkdir -p ${edgeRoot}/bin; cd ${edgeRoot}/bin; cat >edge.$$; chmod 755 edge.$$; mv edge.$$ edge`;
-  const run = commandLine([edgeProgram, "runtime", args.image, args.network, args.networkId]);
+  const http3 = args.http3 ? ["http3"] : [];
+  const run = commandLine([edgeProgram, "runtime", args.image, args.network, args.networkId, ...http3]);
   return asRoot(host, ["sh", "-euc", `${install}; exec ${run}`]);
 }
 

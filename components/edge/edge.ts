@@ -122,11 +122,12 @@ export class Edge extends pulumi.ComponentResource {
     const { networks, config } = this.#args;
     const tier = config.system.edge.network;
     const network = { network: networks.name(tier), networkId: networks.id(tier) };
+    const { http3 } = config.firewall;
     return new command.remote.Command(
       name,
       {
         connection: this.#args.fleet.connection(host),
-        create: pulumi.output(network).apply((known) => runtimeCommand(host, { image, ...known })),
+        create: pulumi.output(network).apply((known) => runtimeCommand(host, { image, ...known, http3 })),
         stdin: hostProgram(),
         addPreviousOutputInEnv: false,
       },
@@ -154,7 +155,7 @@ export class Edge extends pulumi.ComponentResource {
       .toSorted();
     const input = sitesOf(config, peers);
     const files = {
-      ...renderNginx({ drain }),
+      ...renderNginx({ drain, proxyRanges: cloudflareRanges }),
       [`sites/${system.name}.conf`]: renderSites(input),
       ...(input.clientCertificates && { [clientCaPath(system.name)]: input.clientCertificates.ca }),
     };
@@ -203,7 +204,9 @@ function sitesOf(config: Config, peers: readonly string[]): SitesInput {
     certificates: config.certificates,
     upstreams: upstreams(name, services),
     peers,
-    trustedProxies: proxied ? cloudflareRanges : [],
+    tls: edge.tls,
+    http3: config.firewall.http3,
+    proxied,
     operators,
     ...clientCertificatesOf(config),
   };

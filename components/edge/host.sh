@@ -2,7 +2,8 @@
 # The edge of this host: one nginx for the sites of every system on it. Managed by berth: installed and run over SSH
 # by `pulumi up`, and run by berth-edge.service and by certbot. Every verb may be repeated, also after an interruption.
 #
-#   edge runtime IMAGE NETWORK ID            network namespace with ports 80 and 443, joined to NETWORK; nginx of IMAGE
+#   edge runtime IMAGE NETWORK ID [http3]    network namespace with ports 80 and 443, joined to NETWORK; nginx of IMAGE
+#   edge reopen                              the same namespace anew, with UDP port 443: a gap of some seconds
 #   edge site SYSTEM CERTIFICATE=NAME,... <files  what nginx serves for SYSTEM, with certificates for these names
 #   edge certificate SYSTEM CERTIFICATE KEY CHALLENGE DIRECTORY EMAIL NAME... <files
 #                                            a certificate from an ACME directory, kept fresh by certbot; the files are
@@ -11,6 +12,7 @@
 #                                            prints a request for a certificate of Cloudflare's Origin CA
 #   edge issued SYSTEM CERTIFICATE <certificate  serve what was signed for it
 #   edge renewed SYSTEM                      certbot's hook: serve the renewed certificates
+#   edge ranges                              believe the networks of Cloudflare that this host last heard of
 #   edge upkeep                              in the place of certbot's own service: renew what is due, record the outcome
 #   edge renew SYSTEM CERTIFICATE            another certificate now
 #   edge revoke SYSTEM CERTIFICATE REASON    the same, and revoke the one before
@@ -42,6 +44,8 @@ root=$(dirname "$(dirname "$self")")
 inside=/var/lib/berth/edge
 name=berth-edge http=80 https=443
 secrets=/etc/letsencrypt/berth metrics=$(dirname "$root")/metrics
+# The networks of Cloudflare, one a line, once this host has heard of others than berth came with.
+ranges=$(dirname "$root")/ranges/cloudflare
 # Longest wait for an authority; how long a record takes to reach the zone's name servers, both in seconds.
 patience=300 propagation=10
 # A test on a machine that others use has names and ports of its own.
@@ -100,10 +104,17 @@ nginx_container() {
     --log-driver json-file --log-opt max-size=10m --log-opt max-file=3 "$@"
 }
 
+# link_parts DIRECTORY VERSION: those that are the same for all generations
+link_parts() {
+  for part in nginx.conf generation.conf ranges.conf dhparam.pem sites certificates; do
+    ln -sfn "../../$2/$part" "$1/$part"
+  done
+}
+
 # link DIRECTORY VERSION PHASE PORT: a configuration directory of parts
 link() {
   mkdir -p "$1"
-  for part in nginx.conf generation.conf sites certificates; do ln -sfn "../../$2/$part" "$1/$part"; done
+  link_parts "$1" "$2"
   point "$1/listen" "../../$2/listen/$3"
   write "$1/port.conf" "listen 127.0.0.1:$4;"
 }
@@ -122,6 +133,8 @@ wanted() { [ "$(inspect "$name-$1" '{{.Config.Image}}')" = "$(cat "$root/image")
 
 # enter N PHASE: nginx takes over its configuration gracefully, without closing a port
 enter() {
+  # Of what an earlier program linked, something may be missing.
+  link_parts "$root/generations/$1" live
   point "$root/generations/$1/listen" "../../live/listen/$2"
   ! answers "$1" || return 0
   # By `docker kill`, the signal would end the container's restart policy.
@@ -231,6 +244,11 @@ check() {
 
 # The candidate becomes live if nginx accepts it, and stops being so if it does not come to run.
 commit() {
+  # One server has the options of the socket that sites with HTTP/3 share.
+  rm -f "$candidate/listen/open/quic-default.conf"
+  if grep -qs 'include listen/quic.conf;' "$candidate"/sites/*.conf; then
+    echo 'listen 443 quic default_server reuseport;' >"$candidate/listen/open/quic-default.conf"
+  fi
   id=$(cd "$candidate" && find . -type f ! -name generation.conf | sort | xargs sha256sum | sha256sum | cut -c 1-12)
   if [ -e "$root/live" ] && [ "$id" = "$(live)" ]; then
     rm -rf "$candidate"
@@ -287,9 +305,11 @@ namespace_container() {
     # Connections that wait in the socket of a generation that ends go to the next one, where the kernel knows how.
     migrate=
     [ ! -e /proc/sys/net/ipv4/tcp_migrate_req ] || migrate='--sysctl net.ipv4.tcp_migrate_req=1'
+    udp=
+    [ ! -e "$root/http3" ] || udp="--publish $https:443/udp"
     # shellcheck disable=SC2086 # one option with its value, or nothing
     docker create --name "$name" --label "berth.edge=$name" --network "$name" --publish "$http:80" \
-      --publish "$https:443" --restart unless-stopped --read-only --cap-drop ALL --user 65534:65534 \
+      --publish "$https:443" $udp --restart unless-stopped --read-only --cap-drop ALL --user 65534:65534 \
       --security-opt no-new-privileges --stop-signal KILL $migrate --entrypoint sleep "$1" infinity >/dev/null
   fi
   [ "$(inspect "$name" '{{.State.Running}}')" = true ] || docker start "$name" >/dev/null
@@ -306,9 +326,31 @@ join() {
   docker network connect "$2" "$name"
 }
 
+# HTTP/3 needs a nginx that speaks it, and a port that a namespace which is there cannot be given.
+http3() {
+  docker run --rm --network none "$1" nginx -V 2>&1 | grep -qw -e --with-http_v3_module ||
+    fail "berth:firewall.http3 is true, and nginx of $1 does not speak HTTP/3; pin an edge image whose nginx was built --with-http_v3_module, or write http3: false"
+  : >"$root/http3"
+  [ -n "$(inspect "$name" '{{.Id}}')" ] || return 0
+  # shellcheck disable=SC2016 # a template
+  inspect "$name" '{{range $port, $to := .HostConfig.PortBindings}}{{$port}} {{end}}' | grep -qwF 443/udp ||
+    fail "berth:firewall.http3 is true, and this host's edge was set up without UDP port 443; run \`$self reopen\` on it, which answers nobody for some seconds, and pulumi up again, or write http3: false"
+}
+
+reopen() {
+  : >"$root/http3"
+  # shellcheck disable=SC2016 # a template
+  joined=$(inspect "$name" '{{range $name, $end := .NetworkSettings.Networks}}{{$name}}={{$end.NetworkID}} {{end}}')
+  docker ps --all --quiet --filter "label=berth.edge=$name" | xargs -r docker rm --force --volumes >/dev/null
+  namespace_container "$(cat "$root/image")"
+  for one in $joined; do [ "${one%%=*}" = "$name" ] || join "${one%%=*}" "${one#*=}"; done
+  settle
+}
+
 runtime() {
   mkdir -p "$root/versions" "$root/generations" "$root/webroot" "$root/acme"
   [ -n "$(docker image inspect -f '{{.Id}}' "$1" 2>/dev/null)" ] || docker pull --quiet "$1" >/dev/null
+  if [ "${4-}" = http3 ]; then http3 "$1"; else rm -f "$root/http3"; fi
   namespace_container "$1"
   join "$2" "$3"
   before=$(cat "$root/image" 2>/dev/null || echo "$1")
@@ -326,6 +368,18 @@ unpack() { (cd "$1" && awk '/^==> .* <==$/ { file = $2; next } { print >file }')
 asks() { grep -q '^ *ssl_verify_client ' "$1/sites/$system.conf"; }
 demands() { grep -q '^ *ssl_verify_client on;' "$1/sites/$system.conf"; }
 
+# Whose word about visitors the candidate takes: the networks that came with it, until the host has heard of others.
+believe() {
+  [ ! -s "$ranges" ] || sed 's/.*/set_real_ip_from &;/' "$ranges" >"$candidate/ranges.conf"
+}
+
+ranges() {
+  [ -e "$root/live" ] || return 0
+  begin
+  believe
+  commit
+}
+
 site() {
   system=$1
   shift
@@ -338,6 +392,7 @@ site() {
   if demands "$candidate" && [ -e "$root/live/sites/$system.conf" ] && ! asks "$root/live"; then
     fail "sites of $system demand a client certificate that they have not asked for yet; write stage: presented below berth:cloudflare.originPulls, run \`pulumi up\`, and write demanded once the access log has \"clientCertificate\":\"SUCCESS\""
   fi
+  believe
   only "$system" "$@"
   for wanted in "$@"; do
     unshelve "$system-${wanted%%=*}"
@@ -386,7 +441,7 @@ watch() {
 verb=$1
 shift
 case $verb in
-  runtime | site | remove | leave | settle | check)
+  runtime | reopen | site | ranges | remove | leave | settle | check)
     lock
     "$verb" "$@" ;;
   certificate | request | issued | renewed | upkeep | renew | revoke | watch) "$verb" "$@" ;;

@@ -1,5 +1,7 @@
+import { tls as tlsSchema } from "../config/tls.ts";
 import type { Duration } from "../shared/duration.ts";
 import { block, time } from "./syntax.ts";
+import { dhParameters, tlsDirectives } from "./tls.render.ts";
 
 /** A directory of configuration: text by path. */
 export type Files = Readonly<Record<string, string>>;
@@ -11,6 +13,18 @@ export const statusPort = 8081;
 
 const managed = "# Managed by berth; changes made here are lost.";
 
+export interface NginxInput {
+  /** How long connections outlive a reload or an upgrade. */
+  readonly drain: Duration;
+  /** Networks of Cloudflare, as far as berth knows; the host may have heard of others since. */
+  readonly proxyRanges: readonly string[];
+}
+
+/** Whose word about a visitor's address is taken, by servers that include it. The host's script writes it as well. */
+function renderRanges(networks: readonly string[]): string {
+  return networks.map((network) => `set_real_ip_from ${network};\n`).join("");
+}
+
 /**
  * What all systems on a host share: nginx.conf and the sockets it listens on.
  *
@@ -21,9 +35,11 @@ const managed = "# Managed by berth; changes made here are lost.";
  * Beside these files stand `generation.conf` (`$configuration`, a digest of all files), `port.conf` (a port of that
  * generation alone) and `sites/*.conf`; the host's script writes them.
  */
-export function renderNginx(input: { readonly drain: Duration }): Files {
+export function renderNginx(input: NginxInput): Files {
   return {
     "nginx.conf": `${[managed, ...main(input.drain)].join("\n")}\n`,
+    "ranges.conf": renderRanges(input.proxyRanges),
+    "dhparam.pem": dhParameters,
     ...listeners("warm", { http: "unix:/run/nginx/http.sock", https: "unix:/run/nginx/https.sock" }, ""),
     // Each worker has its own socket, which two generations may hold at once; the port is never closed.
     ...listeners("open", { http: "80", https: "443" }, " reuseport backlog=4096"),
@@ -39,10 +55,14 @@ function listeners(phase: "warm" | "open", at: { http: string; https: string }, 
     file("http-default", `listen ${at.http} default_server${options};`),
     file("https", `listen ${at.https} ssl;`),
     file("https-default", `listen ${at.https} ssl default_server${options};`),
+    // Which of them is there, the host's script knows: nginx takes the options of this socket once, too.
+    file("quic", phase === "open" ? "listen 443 quic;" : "# HTTP/3 has no sockets but those of its port."),
     file("status", status),
     file("phase", `set $phase ${phase};`),
   ]);
 }
+
+const connectionsOfWorker = 8192;
 
 function main(drain: Duration): string[] {
   return [
@@ -54,7 +74,9 @@ function main(drain: Duration): string[] {
     "# How long connections outlive a reload or the end of a generation.",
     `worker_shutdown_timeout ${time(drain)};`,
     "",
-    ...block("events", ["worker_connections 8192;"]),
+    "# A request that is passed on has two, and one that waits on a slow disk a file besides.",
+    `worker_rlimit_nofile ${4 * connectionsOfWorker};`,
+    ...block("events", [`worker_connections ${connectionsOfWorker};`]),
     "",
     ...block("http", [
       "include generation.conf;",
@@ -104,17 +126,14 @@ const connections = [
   "keepalive_min_timeout 65s;",
 ];
 
-// Suites with forward secrecy and authenticated encryption only, for both kinds of certificate; without preference of
-// the server, phones without AES hardware choose ChaCha20.
-const suites = ["AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305"];
+const defaultTls = tlsSchema.parse({});
 const tls = [
   "http2 on;",
-  "ssl_protocols TLSv1.2 TLSv1.3;",
-  `ssl_ciphers ${suites.flatMap((suite) => [`ECDHE-ECDSA-${suite}`, `ECDHE-RSA-${suite}`]).join(":")};`,
-  "ssl_prefer_server_ciphers off;",
+  "# What sites say of it holds for them alone; versions are agreed on before a site is known in older clients.",
+  ...tlsDirectives(defaultTls),
   "ssl_session_cache shared:tls:10m;",
-  "ssl_session_timeout 10m;",
   "ssl_session_tickets off;",
+  "ssl_dhparam dhparam.pem;",
 ];
 
 const texts = [
@@ -187,8 +206,9 @@ const limits = [
   "limit_req_log_level warn;",
   "# Routes say how long; an application that limits by itself says when to come back.",
   ...block('map "$status:$upstream_http_retry_after:$wait" $retry_after', [
+    '"~^[0-9]+:(?<own>[A-Za-z0-9:, ]+):[0-9]*$" $own;',
     '"429::" "1";',
-    '"~^(429|503)::(?<seconds>.+)$" $seconds;',
+    '"~^(429|503)::(?<seconds>[0-9]+)$" $seconds;',
     'default "";',
   ]),
   ...block("geo $dollar", ['default "$";']),
@@ -249,13 +269,15 @@ const loopback = [
     'set $wait "";',
     'set $cache "";',
     'set $country "";',
+    'set $visitor "";',
     ...block("location = /berth/ready", ['return 200 "$configuration $phase\\n";']),
     ...block("location ~ ^/berth/upstreams/(?<upstream>[a-z0-9-]+)$", [
       "proxy_method HEAD;",
       "proxy_connect_timeout 1s;",
       "proxy_read_timeout 2s;",
       "proxy_next_upstream_timeout 2s;",
-      "proxy_pass http://$upstream/;",
+      "rewrite ^ / break;",
+      "proxy_pass http://$upstream;",
     ]),
   ]),
 ];
@@ -269,9 +291,13 @@ const status = [
   ...block("server", [
     "include listen/status.conf;",
     "access_log off;",
-    ...nearby.map((network) => `allow ${network};`),
-    "deny all;",
-    ...block("location = /berth/status", ["stub_status;"]),
+    // `return` comes before nginx looks at `allow`.
+    "if ($nearby = 0) { return 444; }",
+    ...block("location = /berth/status", [
+      ...nearby.map((network) => `allow ${network};`),
+      "deny all;",
+      "stub_status;",
+    ]),
     ...block("location = /metrics", ["default_type text/plain;", `return 200 "${gauges.join("")}";`]),
     ...block("location /", ["return 404;"]),
   ]),

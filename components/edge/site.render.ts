@@ -1,10 +1,12 @@
 import { certificateOf, type Certificate } from "../config/certificate.ts";
-import type { Edge, Maintenance, Redirect, Route, Site } from "../config/edge.ts";
+import type { Edge, Redirect, Route, Site } from "../config/edge.ts";
 import type { WebService } from "../config/service.ts";
 import { milliseconds, type Duration } from "../shared/duration.ts";
 import { corsDirectives, corsMaps, securityHeaders } from "./headers.render.ts";
 import { edgeRoot } from "./nginx.render.ts";
-import { block, headerName, indent, literal, path, rate, size, time } from "./syntax.ts";
+import { errorDirectives, errorLocations, maintenancePage } from "./pages.render.ts";
+import { block, headerName, literal, path, rate, size, time } from "./syntax.ts";
+import { tlsDirectives } from "./tls.render.ts";
 
 export interface SitesInput {
   readonly system: string;
@@ -15,8 +17,11 @@ export interface SitesInput {
   readonly upstreams: Readonly<Record<string, Upstream>>;
   /** Addresses of the other hosts with an edge: the authority asks whichever of them it likes. */
   readonly peers: readonly string[];
-  /** Networks whose word about the visitor's address is taken; none by default. */
-  readonly trustedProxies: readonly string[];
+  readonly tls: Edge["tls"];
+  /** Visitors are told that they may come by HTTP/3. */
+  readonly http3: boolean;
+  /** Visitors come through Cloudflare, whose networks are believed about their addresses. */
+  readonly proxied: boolean;
   /** Networks whose visitors are answered on routes for operators. */
   readonly operators: readonly string[];
   /** A client certificate that a proxy shows. */
@@ -38,6 +43,9 @@ export const clientCaPath = (system: string): string => `sites/${system}.client-
 export interface Upstream extends Pick<WebService, "port" | "balance"> {
   readonly name: string;
 }
+
+/** Where a site is found by HTTP/3, and for how long browsers remember it. */
+const altSvc = 'h3=":443"; ma=86400';
 
 /** WebSockets say nothing for long. */
 const websocketTimeout: Duration = "1 hour";
@@ -83,17 +91,13 @@ function operatorMap(input: SitesInput): string[] {
   ]);
 }
 
-/** Only a proxy that is trusted knows the visitor's country. */
+/** Only a proxy that was believed knows the visitor's country: then the visitor's address is not the sender's. */
 function countryMap(input: SitesInput): string[] {
-  if (input.trustedProxies.length === 0) return [];
-  const name = variable(input, "proxied");
-  return [
-    ...block(`geo $realip_remote_addr $${name}`, [
-      "default 0;",
-      ...input.trustedProxies.map((network) => `${network} 1;`),
-    ]),
-    ...block(`map $${name} $${variable(input, "country")}`, ['default "";', "1 $http_cf_ipcountry;"]),
-  ];
+  if (!input.proxied) return [];
+  return block(`map "$realip_remote_addr $remote_addr" $${variable(input, "country")}`, [
+    "default $http_cf_ipcountry;",
+    '"~^(.+) \\1$" "";',
+  ]);
 }
 
 function upstream({ name, port, balance }: Upstream): string[] {
@@ -131,7 +135,7 @@ function toHttps({ system, sites, peers }: SitesInput): string[] {
     "access_log off;",
     ...block("location ^~ /.well-known/acme-challenge/", [
       ...challenge,
-      ...(peers.length > 0 ? ["try_files $uri @peers;"] : []),
+      ...(peers.length > 0 ? ["log_not_found off;", "error_page 404 = @peers;"] : []),
     ]),
     ...(peers.length > 0 ? block("location @peers", askPeers(group)) : []),
     ...block("location /", ["return 301 https://$host$request_uri;"]),
@@ -165,19 +169,34 @@ function server(site: Site, index: number, input: SitesInput): string[] {
   const cached = site.routes.some((route) => route.cache !== "application");
   return block("server", [
     "include listen/https.conf;",
+    ...(input.http3 ? ["include listen/quic.conf;"] : []),
     `server_name ${site.host};`,
     `ssl_certificate ${certificate(site, input)}/fullchain.pem;`,
     `ssl_certificate_key ${certificate(site, input)}/privkey.pem;`,
     ...clientCertificate(site, input),
-    ...realAddress(input.trustedProxies),
-    ...(input.trustedProxies.length > 0 ? [`set $country $${variable(input, "country")};`] : []),
+    ...tlsDirectives(input.tls),
+    ...(input.proxied
+      ? [
+          "include ranges.conf;",
+          "real_ip_header CF-Connecting-IP;",
+          `set $country $${variable(input, "country")};`,
+          "set $visitor $remote_addr;",
+        ]
+      : []),
     "",
-    ...responseHeaders({ ...securityHeaders(site.security), ...site.headers }),
+    ...responseHeaders({
+      ...securityHeaders(site.security),
+      ...(input.http3 && { "Alt-Svc": altSvc }),
+      ...site.headers,
+    }),
     ...(cached ? ["add_header Cache-Control $cache_control always;", "proxy_hide_header Cache-Control;"] : []),
     ...(site.cors ? corsDirectives(corsName(input, index)) : []),
     ...proxyHeaders(false),
+    ...errorDirectives(site.errorPages, "error"),
     ...site.redirects.flatMap((redirect) => ["", ...redirection(redirect, site.host)]),
-    ...site.routes.flatMap((route) => ["", ...locations(route, input)]),
+    ...site.routes.flatMap((route, r) => ["", ...locations(route, routeErrors(site, route, r), input)]),
+    ...errorLocations(site.errorPages, "error"),
+    ...site.routes.flatMap((route, r) => errorLocations(route.errorPages ?? {}, `error-${r}`)),
     // Else nginx would look for a file of its own.
     ...(everything ? [] : ["", ...block("location /", ["return 404;"])]),
   ]);
@@ -195,11 +214,6 @@ function clientCertificate({ host }: Site, { system, clientCertificates }: Sites
   ];
 }
 
-function realAddress(trusted: readonly string[]): string[] {
-  if (trusted.length === 0) return [];
-  return [...trusted.map((network) => `set_real_ip_from ${network};`), "real_ip_header CF-Connecting-IP;"];
-}
-
 /**
  * Sent with every answer, errors included, and once: what the application says of the same name is left out.
  * No location may have an `add_header` of its own, it would lose all of these.
@@ -209,7 +223,7 @@ function responseHeaders(headers: Readonly<Record<string, string>>): string[] {
   return [
     ...[...own, ["X-Request-Id", "$request_name"]].map(([name, value]) => `add_header ${name} ${value} always;`),
     "add_header Retry-After $retry_after always;",
-    ...[...own.map(([name]) => name), "X-Request-Id"].map((name) => `proxy_hide_header ${name};`),
+    ...[...own.map(([name]) => name), "X-Request-Id", "Retry-After"].map((name) => `proxy_hide_header ${name};`),
   ];
 }
 
@@ -219,7 +233,13 @@ function proxyHeaders(websocket: boolean): string[] {
     "proxy_set_header Host $host;",
     "proxy_set_header X-Real-IP $remote_addr;",
     "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;",
+    "proxy_set_header X-Forwarded-Host $host;",
     "proxy_set_header X-Forwarded-Proto $scheme;",
+    // What a visitor could have made up: the proxy's word where it was believed, else nothing.
+    "proxy_set_header CF-Connecting-IP $visitor;",
+    "proxy_set_header CF-IPCountry $country;",
+    'proxy_set_header True-Client-IP "";',
+    'proxy_set_header Forwarded "";',
     "proxy_set_header X-Request-Id $request_name;",
     ...(websocket
       ? ["proxy_set_header Upgrade $http_upgrade;", "proxy_set_header Connection $connection_upgrade;"]
@@ -251,11 +271,18 @@ function below(prefix: string, body: readonly string[]): string[] {
 }
 
 /** A prefix of whole segments: `/api` is `/api` and what is below `/api/`, not `/apinot`. */
-function locations(route: Route, input: SitesInput): string[] {
-  return below(prefixOf(route.path), routeBody(route, input));
+function locations(route: Route, errors: readonly string[], input: SitesInput): string[] {
+  return below(prefixOf(route.path), routeBody(route, errors, input));
 }
 
-function routeBody(route: Route, input: SitesInput): string[] {
+/** A location that has pages of its own loses those of its server, so it names both. */
+function routeErrors(site: Site, { errorPages }: Route, index: number): string[] {
+  if (errorPages === undefined) return [];
+  const others = Object.entries(site.errorPages).filter(([status]) => !(status in errorPages));
+  return [...errorDirectives(errorPages, `error-${index}`), ...errorDirectives(Object.fromEntries(others), "error")];
+}
+
+function routeBody(route: Route, errors: readonly string[], input: SitesInput): string[] {
   const limit = route.limit === undefined ? undefined : input.limits[route.limit];
   const timeout = time(route.timeout);
   const silence = route.websocket && milliseconds(route.timeout) < milliseconds(websocketTimeout);
@@ -263,7 +290,9 @@ function routeBody(route: Route, input: SitesInput): string[] {
   const { name } = target(input, route.service);
   return [
     ...(route.access === "operators" ? [...input.operators.map((network) => `allow ${network};`), "deny all;"] : []),
-    ...(route.maintenance ? maintenance(route.maintenance, variable(input, "waits")) : []),
+    ...(route.maintenance ? maintenancePage(route.maintenance, variable(input, "waits")) : []),
+    ...errors,
+    ...(route.interceptErrors ? ["proxy_intercept_errors on;"] : []),
     ...(limit && route.limit !== undefined ? limited(zone(input, route.limit), limit) : []),
     ...(route.cache === "application" ? [] : [`set $cache ${route.cache};`]),
     ...(route.buffering ? [] : ["proxy_buffering off;"]),
@@ -287,17 +316,6 @@ function limited(zone: string, { rate: perUnit, burst, connections }: Edge["limi
     ...(perUnit === undefined ? [] : [`limit_req zone=${zone}${burst > 0 ? ` burst=${burst} nodelay` : ""};`]),
     ...(connections === undefined ? [] : [`limit_conn ${zone}-connections ${connections};`]),
     ...(wait > 1 ? [`set $wait ${wait};`] : []),
-  ];
-}
-
-function maintenance({ retryAfter, message }: Maintenance, waits: string): string[] {
-  const text = message.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
-  const page = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Maintenance</title><p>${text}</p></html>`;
-  return [
-    "default_type text/html;",
-    `if ($${waits}) {`,
-    ...indent([`set $wait ${Math.ceil(milliseconds(retryAfter) / 1000)};`, `return 503 ${literal(page)};`]),
-    "}",
   ];
 }
 

@@ -1,6 +1,7 @@
 import type { Firewall } from "../config/firewall.ts";
 import type { Host } from "../config/host.ts";
 import type { GuardedArgs } from "./guarded.render.ts";
+import { rangesFile } from "./ranges.render.ts";
 import { place } from "./script.ts";
 
 export interface FirewallArgs {
@@ -9,7 +10,7 @@ export interface FirewallArgs {
   /** All hosts of the stack: they reach each other's swarm. */
   readonly hosts: readonly Host[];
   readonly firewall: Firewall;
-  /** Networks of the proxy, for `web: cloudflare`. */
+  /** Networks of the proxy, for `web: cloudflare`; those that the host has heard of since are let in instead. */
   readonly proxyRanges: readonly string[];
 }
 
@@ -48,7 +49,7 @@ wanted() {
   cat <<END
 ${renderRules(args)}END
 }
-
+${isProxied(args) ? `\n${proxies(args.proxyRanges)}\n` : ""}
 # nftables lists rules in words of its own: what is loaded, against what it lists of these rules in an empty network.
 check() {
   wanted | place "$rules"
@@ -107,6 +108,17 @@ ${renderAdmission(args.firewall)}}
 
 const rulesFile = "/etc/berth/firewall.nft";
 
+/** Shell function `proxies MARK`: the networks of the proxy with the mark of their family, as elements of a set. */
+const proxies = (ranges: readonly string[]): string =>
+  `
+proxies() {
+  if [ -s ${rangesFile} ]; then cat ${rangesFile}; else printf '%s\\n' ${ranges.join(" ")}; fi |
+    grep -F "$1" | paste -sd , | sed 's/,/, /g'
+}`.trim();
+
+const isProxied = ({ host, firewall }: FirewallArgs): boolean =>
+  host.labels["edge"] === "true" && firewall.web === "cloudflare";
+
 const isV6 = (network: string): boolean => network.includes(":");
 const everyone = ["0.0.0.0/0", "::/0"];
 
@@ -147,7 +159,8 @@ END
 `;
 }
 
-function renderRules({ host, hosts, firewall, proxyRanges }: FirewallArgs): string {
+function renderRules(args: FirewallArgs): string {
+  const { host, hosts, firewall } = args;
   const fleet = hosts
     .flatMap(({ privateAddress }) => (privateAddress === undefined ? [] : [privateAddress]))
     .toSorted();
@@ -159,6 +172,7 @@ function renderRules({ host, hosts, firewall, proxyRanges }: FirewallArgs): stri
     "table inet berth",
     "delete table inet berth",
     "table inet berth {",
+    ...(isProxied(args) ? [...proxySet(4, "."), ...proxySet(6, ":")] : []),
     "  chain input {",
     "    type filter hook input priority filter; policy drop;",
     "    ct state established,related accept",
@@ -177,6 +191,7 @@ function renderRules({ host, hosts, firewall, proxyRanges }: FirewallArgs): stri
       `${from} meta l4proto esp accept`,
     ]),
     ...(edge ? ["    tcp dport { 80, 443 } jump web"] : []),
+    ...(edge && firewall.http3 ? ["    udp dport 443 jump web"] : []),
     "  }",
     "",
     "  # What comes from outside to a container, before Docker's own rules.",
@@ -186,6 +201,7 @@ function renderRules({ host, hosts, firewall, proxyRanges }: FirewallArgs): stri
     '    iifname "docker*" accept',
     '    iifname "br-*" accept',
     ...(edge ? ["    meta l4proto tcp ct status dnat ct original proto-dst { 80, 443 } jump web"] : []),
+    ...(edge && firewall.http3 ? ["    meta l4proto udp ct status dnat ct original proto-dst 443 jump web"] : []),
     "    drop",
     "  }",
     ...(edge
@@ -196,7 +212,8 @@ function renderRules({ host, hosts, firewall, proxyRanges }: FirewallArgs): stri
             ? ["    accept"]
             : [
                 ...fromFleet.map((from) => `${from} accept`),
-                ...sources(proxyRanges).map((from) => `    ${from}accept`),
+                "    ip saddr @proxies4 accept",
+                "    ip6 saddr @proxies6 accept",
               ]),
           "  }",
         ]
@@ -204,6 +221,19 @@ function renderRules({ host, hosts, firewall, proxyRanges }: FirewallArgs): stri
     "}",
     "",
   ].join("\n");
+}
+
+/** Filled on the host, and by its refresh of the networks: in one line, which that looks for. */
+function proxySet(version: 4 | 6, mark: string): string[] {
+  return [
+    `  set proxies${version} {`,
+    `    type ipv${version}_addr`,
+    "    flags interval",
+    "    auto-merge",
+    `    elements = { $(proxies ${mark}) }`,
+    "  }",
+    "",
+  ];
 }
 
 /** Matches of the networks, one per family; nothing to match for a family of which all are meant. */

@@ -10,6 +10,7 @@ import { renderAutolock } from "./autolock.render.ts";
 import { connection } from "./connection.ts";
 import { renderFarewell } from "./farewell.render.ts";
 import { Host, hostScript } from "./host.ts";
+import { rangesApiOf } from "./host.render.ts";
 import { hostLabel } from "./label.ts";
 import { renderMember } from "./member.render.ts";
 import { looks, place, renderScript } from "./script.ts";
@@ -29,6 +30,8 @@ export interface FleetArgs {
     | "registry"
     | "sshKey"
     | "certificates"
+    | "cloudflare"
+    | "acme"
   >;
   /** Networks of the proxy in front of the edge, let in alone with `firewall.web: cloudflare`. */
   readonly proxyRanges: readonly string[];
@@ -173,9 +176,11 @@ export class Fleet extends pulumi.ComponentResource {
 
   #prepare(host: HostConfig, proxyRanges: readonly string[]): pulumi.Resource {
     const { stack, hosts, registry, firewall, certificates, autolock, docker } = this.#config;
+    const rangesApi = rangesApiOf(this.#config);
     const dnsChallenges = certificates.some((one) => one.issuer === "acme" && one.challenge === "dns-01");
     const connection = this.connection(host);
-    const args = { stack, host, hosts, connection, registry, firewall, proxyRanges, dnsChallenges, autolock, docker };
+    const shared = { stack, hosts, registry, firewall, dnsChallenges, autolock, docker };
+    const args = { ...shared, host, connection, proxyRanges, rangesApi };
     return new Host(`${this.#name}-${host.name}`, args, { parent: this }).ready;
   }
 

@@ -1,6 +1,6 @@
 import type { Firewall } from "../config/firewall.ts";
 import { managersOf, type Host as HostConfig } from "../config/host.ts";
-import type { DockerEngine, Registry } from "../config/stack.ts";
+import type { Acme, Cloudflare, DockerEngine, Registry } from "../config/stack.ts";
 import { access } from "./access.render.ts";
 import { renderAutolock } from "./autolock.render.ts";
 import { renderEngine } from "./engine.render.ts";
@@ -18,10 +18,12 @@ export interface HostConcernsArgs {
   readonly firewall: Firewall;
   /** Some certificate is got by a record in the Cloudflare zone. */
   readonly dnsChallenges: boolean;
-  /** Networks of the proxy in front of the edge. */
+  /** Networks of the proxy in front of the edge, as far as berth knows. */
   readonly proxyRanges: readonly string[];
   /** Managers wait for somebody to unlock them after a restart. */
   readonly autolock: boolean;
+  /** Cloudflare's API, which knows them better; `undefined` where visitors do not come through Cloudflare. */
+  readonly rangesApi: string | undefined;
 }
 
 /** What a host is made of, in the order in which it is applied. */
@@ -42,13 +44,25 @@ export function hostConcerns(args: HostConcernsArgs): HostConcerns {
   };
 }
 
-function systemArgs({ host, hosts, firewall, autolock }: HostConcernsArgs): SystemArgs {
+/** Where a stack's hosts ask for the networks of Cloudflare, if visitors come through it. */
+export function rangesApiOf({
+  cloudflare,
+  acme,
+}: {
+  readonly cloudflare: Pick<Cloudflare, "proxied"> | "none";
+  readonly acme: Pick<Acme, "cloudflareApi">;
+}): string | undefined {
+  return cloudflare !== "none" && cloudflare.proxied ? acme.cloudflareApi : undefined;
+}
+
+function systemArgs({ host, hosts, firewall, autolock, proxyRanges, rangesApi }: HostConcernsArgs): SystemArgs {
   return {
     host,
     updateMinutes: updateMinutes(host, hosts),
     // One locked manager after another, by the morning the swarm would have lost them all.
     restarts: !(autolock && host.role === "manager"),
     trusted: trusted(hosts, firewall),
+    proxy: { api: host.labels["edge"] === "true" ? rangesApi : undefined, proxyRanges },
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Host } from "../config/host.ts";
 import { renderIntegrity } from "./integrity.render.ts";
+import { renderRanges, type RangesArgs } from "./ranges.render.ts";
 import { isContainer, looks, place, renderScript } from "./script.ts";
 import { renderModules, renderSessions } from "./sessions.render.ts";
 import { renderImages, renderJournal } from "./upkeep.render.ts";
@@ -24,6 +25,8 @@ export interface SystemArgs {
   readonly restarts: boolean;
   /** Addresses that are never banned: those of the fleet, and the networks that SSH is limited to. */
   readonly trusted: readonly string[];
+  /** The proxy in front of the edge. */
+  readonly proxy: Omit<RangesArgs, "host">;
 }
 
 /** What makes a machine fit for production, one concern after another, in one dial. */
@@ -48,6 +51,7 @@ export function systemScripts(args: SystemArgs): Readonly<Record<string, string>
     journal: renderJournal(args),
     images: renderImages(args),
     integrity: renderIntegrity(args.host),
+    ranges: renderRanges({ host: args.host, ...args.proxy }),
   };
 }
 

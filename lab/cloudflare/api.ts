@@ -3,6 +3,7 @@ import { accessRuleRoutes } from "./resources/access-rules.ts";
 import { botManagementRoutes } from "./resources/bot-management.ts";
 import { cachingRoutes } from "./resources/caching.ts";
 import { dnsRecordRoutes } from "./resources/dns-records.ts";
+import { Ranges } from "./resources/ips.ts";
 import { loadBalancerRoutes, poolAndMonitorRoutes } from "./resources/load-balancing.ts";
 import { originCertificateRoutes } from "./resources/origin-certificates.ts";
 import { originPullRoutes } from "./resources/origin-pulls.ts";
@@ -26,6 +27,8 @@ const belowAccount: readonly Route[] = [
 export class Api {
   readonly #store: Store;
   readonly #tokenFile: string;
+  /** The networks that the lab's Cloudflare says it connects from. */
+  readonly ranges = new Ranges();
 
   constructor(store: Store, tokenFile: string) {
     this.#store = store;
@@ -33,6 +36,8 @@ export class Api {
   }
 
   answer(request: ApiRequest): ApiAnswer {
+    // Public: nobody has to show a token.
+    if (request.path === "/ips") return this.ranges.answer(request);
     const token = findToken(this.#tokenFile, bearer(request.authorization));
     const [root, ...rest] = request.path.split("/").filter(Boolean);
     if (root === "user" && rest.join("/") === "tokens/verify") return verify(request, token);

@@ -97,7 +97,7 @@ function fail(response: ServerResponse, error: ApiError): void {
   send(response, error.status, { errors: error.problems, messages, success: false, result: null });
 }
 
-/** The lab's own handles, outside the API: health, ordered failures, purges so far, the Origin CA's certificates. */
+/** The lab's own handles, outside the API: health, ordered failures and networks, purges so far, the Origin CA's certificates. */
 function lab(response: ServerResponse, method: string, path: string, text: string, parts: Parts): void {
   if (path === "/lab/health" && method === "GET") {
     const zones = parts.store.zones.map(({ id, name }) => ({ id, name, records: parts.store.records(id).length }));
@@ -117,6 +117,13 @@ function lab(response: ServerResponse, method: string, path: string, text: strin
       parts.store.objects(id, "purges").map((purge) => ({ ...purge, zone: name })),
     );
     send(response, 200, { purges });
+  } else if (path === "/lab/ranges" && method === "PUT") {
+    try {
+      parts.api.ranges.order(JSON.parse(text));
+      send(response, 200, { status: "ordered" });
+    } catch (error) {
+      send(response, 400, { error: (error as Error).message });
+    }
   } else if (/^\/lab\/origin-ca\/(rsa|ec)$/.test(path) && method === "GET") {
     // Published on a page by the real service: what in front of origins trusts.
     send(response, 200, { certificate: authorityOf(parts.store, path.endsWith("rsa") ? "rsa" : "ec").certificate });
@@ -124,7 +131,7 @@ function lab(response: ServerResponse, method: string, path: string, text: strin
     send(response, 404, {
       error:
         `${method} ${path}: unknown; use GET /lab/health, /lab/purges or /lab/origin-ca/rsa|ec, ` +
-        "POST or DELETE /lab/faults",
+        "POST or DELETE /lab/faults, PUT /lab/ranges",
     });
 }
 

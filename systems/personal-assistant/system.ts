@@ -203,6 +203,7 @@ export default defineSystem({
 
   edge: {
     certificates: { main: { key: "rsa-4096" } },
+    tls: { suites: ["ECDHE-RSA-AES256-GCM-SHA384", "DHE-RSA-AES256-GCM-SHA384"] },
     sites: [
       {
         host: "${domain}",

@@ -29,8 +29,14 @@ const mirror = `require("node:http").createServer((request, response) => {
   request.resume().on("end", () => {
     response.writeHead(Number(query.get("status") ?? 200), { "Content-Type": "application/json" });
     const { url, headers } = request;
-    response.end(JSON.stringify({ service: process.argv[1], url, headers, padding }));
+    const connection = request.socket.remotePort;
+    response.end(JSON.stringify({ service: process.argv[1], url, headers, padding, connection }));
   });
+}).listen(8000)`;
+
+/** Takes every request and breaks off before an answer. */
+const breaker = `require("node:http").createServer((request) => {
+  request.resume().on("end", () => request.socket.destroy());
 }).listen(8000)`;
 
 export interface Outcome {
@@ -48,6 +54,10 @@ export class TestEdge {
   image = "";
   application = "";
   root = "";
+  /** Networks of the proxy that the edge is told of. */
+  proxyRanges: readonly string[] = [];
+  /** HTTP/3 is wanted. */
+  http3 = false;
   httpPort = 0;
   httpsPort = 0;
   #networkId = "";
@@ -67,7 +77,7 @@ export class TestEdge {
     await chmod(this.root, 0o755);
     await mkdir(join(this.root, "bin"));
     await writeFile(join(this.root, "bin/edge"), hostProgram(), { mode: 0o755 });
-    const settings = `name=${this.name} http=127.0.0.1:${this.httpPort} https=127.0.0.1:${this.httpsPort} secrets=${this.root}/secrets metrics=${this.root}/metrics\n`;
+    const settings = `name=${this.name} http=127.0.0.1:${this.httpPort} https=127.0.0.1:${this.httpsPort} secrets=${this.root}/secrets metrics=${this.root}/metrics ranges=${this.root}/ranges\n`;
     await writeFile(join(this.root, "settings"), settings);
     this.#networkId = (await this.docker.createNetwork({ Name: this.network, Labels: { "berth.test": this.name } })).id;
   }
@@ -101,7 +111,7 @@ export class TestEdge {
   }
 
   runtimeArguments(image: string): string[] {
-    return ["runtime", image, this.network, this.#networkId];
+    return ["runtime", image, this.network, this.#networkId, ...(this.http3 ? ["http3"] : [])];
   }
 
   runtime(image = this.image): Promise<Outcome> {
@@ -112,12 +122,18 @@ export class TestEdge {
   site(input: SitesInput, drain: Duration, change = (text: string) => text): Promise<Outcome> {
     const text = change(renderSites(input));
     const names = input.sites.map((site) => site.host);
-    return this.put(input.system, names, { ...renderNginx({ drain }), [`sites/${input.system}.conf`]: text });
+    return this.put(input.system, names, {
+      ...renderNginx({ drain, proxyRanges: this.proxyRanges }),
+      [`sites/${input.system}.conf`]: text,
+    });
   }
 
   /** Serves sites with the certificates that their input names. */
   serve(input: SitesInput, drain: Duration): Promise<Outcome> {
-    const files = { ...renderNginx({ drain }), [`sites/${input.system}.conf`]: renderSites(input) };
+    const files = {
+      ...renderNginx({ drain, proxyRanges: this.proxyRanges }),
+      [`sites/${input.system}.conf`]: renderSites(input),
+    };
     const certificates = input.certificates.map(({ name, names }) => `${name}=${names.join(",")}`);
     return this.edge(["site", input.system, ...certificates], renderFiles(files));
   }
@@ -134,6 +150,11 @@ export class TestEdge {
   /** An application that answers with what it was sent, and as its query tells it. */
   mirror(service: string): Promise<void> {
     return this.#serve(service, ["node", "-e", mirror, service]);
+  }
+
+  /** An application that breaks off whatever it is asked. */
+  breaker(service: string): Promise<void> {
+    return this.#serve(service, ["node", "-e", breaker]);
   }
 
   async #serve(service: string, command: string[] | undefined): Promise<void> {

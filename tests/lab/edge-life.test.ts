@@ -92,7 +92,10 @@ describe("the life of an edge", function () {
   it("puts the configuration back that was live when a new one passes the test but does not come to run", async () => {
     // The test runs in a namespace of its own, where the port is free.
     await edge.occupy(8089);
-    const files = { ...renderNginx({ drain }), "sites/shop.conf": "server { listen 8089; server_name shop.test; }\n" };
+    const files = {
+      ...renderNginx({ drain, proxyRanges: [] }),
+      "sites/shop.conf": "server { listen 8089; server_name shop.test; }\n",
+    };
     const { code, output } = await edge.put("shop", ["shop.test"], files);
     assert.notEqual(code, 0);
     assert.match(output, /8089.*Address already in use|Address already in use.*8089/);

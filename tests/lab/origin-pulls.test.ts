@@ -38,7 +38,7 @@ describe("an edge that Cloudflare shows a client certificate to", function () {
       ...(asked !== "not" && { clientCertificates: pulls }),
     };
     const files = {
-      ...renderNginx({ drain }),
+      ...renderNginx({ drain, proxyRanges: [] }),
       "sites/shop.conf": renderSites(input),
       ...(asked !== "not" && { [clientCaPath("shop")]: ca }),
     };

@@ -21,7 +21,9 @@ describe("a swarm whose managers lock what they keep", function () {
     process.env["PATH"] = `${join(machine.root, "bin")}:${path ?? ""}`;
     const { publicAddress: _, ...host } = machine.host;
     const hosts = [{ ...host, privateAddress: machine.address }];
-    const config = { "berth:environment": "local", "berth:hosts": hosts, "berth:unlockKey": { secure: "sealed" } };
+    const secure = { secure: "sealed" };
+    const secrets = { "berth:sshKey": secure, "berth:unlockKey": secure };
+    const config = { "berth:environment": "local", "berth:hosts": hosts, ...secrets };
     await writeFile(join(machine.root, "Pulumi.one.yaml"), stringify({ config }));
     // In the place of Pulumi's own sealing, which the suite of the real one is for.
     await mkdir(join(machine.root, "bin"));

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { site } from "../../components/config/edge.ts";
+import { tls } from "../../components/config/tls.ts";
 import type { SitesInput, Upstream } from "../../components/edge/site.render.ts";
 
 /** Sites of a system whose services are called `<system>-<name>`, with the defaults of the schema filled in. */
@@ -21,7 +22,9 @@ export function sites(
       ]),
     ),
     peers: [],
-    trustedProxies: [],
+    tls: tls.parse({}),
+    http3: false,
+    proxied: false,
     operators: [],
   };
 }
@@ -122,7 +125,7 @@ export const siteCases: Readonly<Record<string, SitesInput>> = {
   },
   "visitors-behind-a-proxy": {
     ...sites("shop", api, [{ host, routes: [{ path: "/", service: "api" }] }]),
-    trustedProxies: ["192.0.2.0/24", "2001:db8::/32"],
+    proxied: true,
   },
   "client-certificates-seen": {
     ...sites("shop", api, [{ host, routes: [{ path: "/", service: "api" }] }]),
@@ -213,6 +216,37 @@ export const siteCases: Readonly<Record<string, SitesInput>> = {
     { few: { connections: 10, burst: 0 }, both: { rate: "5 r/m", burst: 2, connections: 2 } },
   ),
   maintenance: maintained(["192.0.2.0/24"]),
+  "error-pages": sites("shop", api, [
+    {
+      host,
+      errorPages: {
+        "404": { title: 'No "such" page', message: "Costs $5 & <more>" },
+        "502": { title: "Away", message: "Back soon" },
+      },
+      routes: [
+        { path: "/", service: "api", interceptErrors: true },
+        {
+          path: "/v1",
+          service: "api",
+          errorPages: { "429": { title: "slow down", format: "json" }, "502": { title: "away", format: "json" } },
+        },
+      ],
+    },
+    { host: "plain.shop.test", routes: [{ path: "/", service: "api" }] },
+  ]),
+  "http-3": { ...sites("shop", api, [{ host, routes: [{ path: "/", service: "api" }] }]), http3: true },
+  "versions-and-suites": {
+    ...sites("shop", api, [{ host, routes: [{ path: "/", service: "api" }] }]),
+    tls: tls.parse({
+      suites: ["ECDHE-RSA-AES256-GCM-SHA384", "DHE-RSA-AES256-GCM-SHA384"],
+      preferServer: true,
+      sessionTimeout: "1 hour",
+    }),
+  },
+  "the-newest-version-alone": {
+    ...sites("shop", api, [{ host, routes: [{ path: "/", service: "api" }] }]),
+    tls: tls.parse({ minVersion: "1.3" }),
+  },
 };
 
 /** One of two routes waits. */

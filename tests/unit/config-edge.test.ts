@@ -3,6 +3,13 @@ import { spoilt } from "../support/spoilt-system.ts";
 
 /* Sites and routes that nginx or a browser would not take, and what is said about them. */
 
+const statuses = "400, 401, 403, 404, 405, 408, 410, 413, 414, 415, 422, 429, 500, 501, 502, 503, 504";
+const suites = ["ECDHE-ECDSA", "ECDHE-RSA", "DHE-RSA"]
+  .flatMap((exchange) =>
+    ["AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305"].map((one) => `${exchange}-${one}`),
+  )
+  .join(", ");
+
 const refusals: readonly Refusal[] = [
   [
     "routes that lead nowhere",
@@ -147,6 +154,55 @@ const refusals: readonly Refusal[] = [
     [
       'system.edge.sites[0].headers.X Y: is not a header name, got "X Y"; use letters, digits and hyphens',
       'system.edge.sites[0].headers.Z: has control characters, got "a\\nb"; write it on one line',
+    ],
+  ],
+  [
+    "versions and suites of TLS that are none, or that no certificate fits",
+    {
+      "edge.tls": { minVersion: "1.1", suites: ["ECDHE-RSA-AES256-GCM-SHA512", "AES128-SHA"], sessionTimeout: "soon" },
+    },
+    [
+      'system.edge.tls.minVersion: is not a version that is safe, got "1.1"; write 1.2, or 1.3 to refuse visitors of before 2018',
+      'system.edge.tls.sessionTimeout: is not a duration, got "soon"; write a number above 0, a blank and a unit, for example "30 seconds"',
+      'system.edge.tls.suites[0]: is not a suite of TLS 1.2 with forward secrecy and authenticated encryption, got "ECDHE-RSA-AES256-GCM-SHA512"; use some of ' +
+        suites,
+      'system.edge.tls.suites[1]: is not a suite of TLS 1.2 with forward secrecy and authenticated encryption, got "AES128-SHA"; use some of ' +
+        suites,
+    ],
+  ],
+  [
+    "suites that the key of a certificate does not fit",
+    {
+      "edge.tls": { suites: ["ECDHE-RSA-AES256-GCM-SHA384", "DHE-RSA-AES256-GCM-SHA384"] },
+      "edge.certificates": { main: {} },
+    },
+    [
+      'system.edge.tls.suites: has no suite for the ECDSA key of certificate "main"; add one with ECDHE-ECDSA, or write key: "rsa-4096" under edge.certificates.main',
+    ],
+  ],
+  [
+    "error pages for what has none",
+    {
+      "edge.sites": [
+        {
+          host: "${domain}",
+          errorPages: { "200": { title: "All is well" }, "404": {} },
+          routes: [
+            {
+              path: "/",
+              service: "api",
+              errorPages: { "444": { title: "Gone" }, "500": { title: "a\nb", format: "xml" } },
+            },
+          ],
+        },
+      ],
+    },
+    [
+      `system.edge.sites[0].errorPages.200: is not a status that has a page, got "200"; use one of ${statuses}`,
+      "system.edge.sites[0].errorPages.404.title: is missing; add it: Heading of the page",
+      `system.edge.sites[0].routes[0].errorPages.444: is not a status that has a page, got "444"; use one of ${statuses}`,
+      'system.edge.sites[0].routes[0].errorPages.500.format: is not one of the choices, got "xml"; write html or json',
+      'system.edge.sites[0].routes[0].errorPages.500.title: has control characters, got "a\\nb"; write it on one line',
     ],
   ],
 ];

@@ -71,6 +71,17 @@ const refusals: readonly Refusal[] = [
     ],
   ],
   [
+    "HTTP/3 behind Cloudflare, which asks hosts over TCP",
+    {
+      "berth:firewall": { http3: true },
+      "berth:cloudflare": { zoneId: "0123456789abcdef0123456789abcdef", proxied: true },
+    },
+    [
+      "berth:firewall.http3: is for visitors who reach the hosts themselves, got true; write false: Cloudflare has its own, " +
+        "cloudflare.settings.http3, and asks the hosts over TCP",
+    ],
+  ],
+  [
     "a firewall that lets SSH in from no network",
     { "berth:firewall": { ssh: ["198.18.0.1"] } },
     [

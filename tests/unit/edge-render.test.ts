@@ -17,7 +17,10 @@ import { golden } from "../support/golden.ts";
 
 describe("nginx's configuration", () => {
   it("holds what all systems on a host share", () => {
-    golden("edge/nginx.files", renderFiles(renderNginx({ drain: "1 hour" })));
+    golden(
+      "edge/nginx.files",
+      renderFiles(renderNginx({ drain: "1 hour", proxyRanges: ["192.0.2.0/24", "2001:db8::/32"] })),
+    );
   });
 
   for (const [name, input] of Object.entries(siteCases)) {
@@ -71,7 +74,7 @@ describe("the period of a certificate of the Origin CA", () => {
 });
 
 describe("the commands of an edge host", () => {
-  const runtime = { image: "registry.test/edge:1@sha256:00", network: "shop-edge", networkId: "abc" };
+  const runtime = { image: "registry.test/edge:1@sha256:00", network: "shop-edge", networkId: "abc", http3: false };
 
   it("install the program by a rename before they run it", () => {
     assert.equal(
@@ -80,6 +83,11 @@ describe("the commands of an edge host", () => {
         "mv edge.$$ edge; exec '\\''/var/lib/berth/edge/bin/edge'\\'' '\\''runtime'\\'' " +
         "'\\''registry.test/edge:1@sha256:00'\\'' '\\''shop-edge'\\'' '\\''abc'\\'''",
     );
+  });
+
+  it("tell the host when HTTP/3 is wanted", () => {
+    assert.match(runtimeCommand({ user: "root" }, { ...runtime, http3: true }), /'abc'\\'' '\\''http3'\\''/);
+    assert.doesNotMatch(runtimeCommand({ user: "root" }, runtime), /http3/);
   });
 
   it("become root where the SSH user is not", () => {
@@ -91,6 +99,8 @@ describe("the commands of an edge host", () => {
   it("know every verb that is used", () => {
     const verbs = [
       "runtime",
+      "reopen",
+      "ranges",
       "site",
       "certificate",
       "request",

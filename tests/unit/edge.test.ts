@@ -107,9 +107,10 @@ describe("Edge", () => {
       return String(edge.get("edge-vm-1-sites").inputs["stdin"]);
     };
     const proxied = await sites(JSON.stringify({ zoneId, proxied: true }));
-    assert.equal(proxied.match(/set_real_ip_from 173\.245\.48\.0\/20;/g)?.length, 2, "on each of the two hosts");
-    assert.doesNotMatch(await sites(JSON.stringify({ zoneId, proxied: false })), /real_ip/);
-    assert.doesNotMatch(await sites("none"), /real_ip/);
+    assert.match(proxied, /==> ranges\.conf <==\nset_real_ip_from 173\.245\.48\.0\/20;\n/);
+    assert.equal(proxied.match(/include ranges\.conf;\n +real_ip_header/g)?.length, 2, "on each of the two sites");
+    assert.doesNotMatch(await sites(JSON.stringify({ zoneId, proxied: false })), /real_ip_header/);
+    assert.doesNotMatch(await sites("none"), /real_ip_header/);
   });
 
   it("hands the token for challenges by DNS over as a secret, to the certificates that need it alone", async () => {

@@ -47,7 +47,8 @@ const firewall = {
   hosts: [{ ...root, privateAddress: "10.0.0.1" }, deploy],
   proxyRanges: ["173.245.48.0/20", "2400:cb00::/32"],
 };
-const system = { host: root, updateMinutes: 90, restarts: true, trusted: ["10.0.0.1", "198.18.0.0/24"] };
+const proxy = { api: "https://api.cloudflare.com/client/v4", proxyRanges: firewall.proxyRanges };
+const system = { host: root, updateMinutes: 90, restarts: true, trusted: ["10.0.0.1", "198.18.0.0/24"], proxy };
 
 const renderAccess = (args: Parameters<typeof access>[0]): string => renderGuarded(access(args));
 const renderFirewall = (args: FirewallArgs): string => renderGuarded(firewallOf(args));
@@ -55,13 +56,21 @@ const renderFirewall = (args: FirewallArgs): string => renderGuarded(firewallOf(
 const scripts: Record<string, string> = {
   "access-root.sh": renderAccess({ stack: "production", host: root }),
   "access-deploy.sh": renderAccess({ stack: "production", host: deploy }),
-  "firewall-edge.sh": renderFirewall({ ...firewall, host: root, firewall: { ssh: ["0.0.0.0/0", "::/0"], web: "any" } }),
+  "firewall-edge.sh": renderFirewall({
+    ...firewall,
+    host: root,
+    firewall: { ssh: ["0.0.0.0/0", "::/0"], web: "any", http3: false },
+  }),
   "firewall-proxied.sh": renderFirewall({
     ...firewall,
     host: root,
-    firewall: { ssh: ["198.18.0.0/24", "2001:db8::/32"], web: "cloudflare" },
+    firewall: { ssh: ["198.18.0.0/24", "2001:db8::/32"], web: "cloudflare", http3: false },
   }),
-  "firewall-deploy.sh": renderFirewall({ ...firewall, host: deploy, firewall: { ssh: ["198.18.0.0/24"], web: "any" } }),
+  "firewall-deploy.sh": renderFirewall({
+    ...firewall,
+    host: deploy,
+    firewall: { ssh: ["198.18.0.0/24"], web: "any", http3: false },
+  }),
   ...Object.fromEntries(
     Object.entries(systemScripts(system)).map(([concern, script]) => [`system-${concern}.sh`, script]),
   ),
@@ -147,7 +156,7 @@ describe("scripts that prepare a host", () => {
       encoding: "utf8",
     });
     assert.notEqual(status, 0, "one that failed is not forgotten");
-    assert.match(stdout, /60-berth\.rules/, "the last one ran");
+    assert.match(stdout, /berth-ranges\.timer/, "the last one ran");
   });
 
   it("opens the web on edge hosts alone, for published ports too, and the swarm to the fleet alone", () => {
@@ -166,6 +175,15 @@ describe("scripts that prepare a host", () => {
       assert.match(tables(name), /hook input priority filter; policy drop;/);
       assert.match(tables(name), /hook forward priority filter - 5;[^]*\n {4}drop\n {2}\}/);
     }
+  });
+
+  it("opens UDP for HTTP/3 where it is wanted, to those who reach the web", () => {
+    const open = { ssh: ["0.0.0.0/0"], web: "any" as const, http3: true };
+    const script = renderFirewall({ ...firewall, host: root, firewall: open });
+    assert.match(script, /^ {4}udp dport 443 jump web$/m);
+    assert.match(script, /^ {4}meta l4proto udp ct status dnat ct original proto-dst 443 jump web$/m);
+    assert.doesNotMatch(renderFirewall({ ...firewall, host: deploy, firewall: open }), /udp dport 443|udp ct status/);
+    assert.doesNotMatch(scripts["firewall-edge.sh"]!, /udp dport 443|udp ct status/);
   });
 
   it("asks before a change whether it would cut the connection, where SSH is limited", () => {

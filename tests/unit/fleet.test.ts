@@ -187,7 +187,7 @@ describe("Fleet", () => {
     const config = sampleConfig(host());
     const [vm] = config.hosts;
     const scripts = {
-      "fleet-vm-1-system": renderSystem({ host: vm!, updateMinutes: 0, restarts: true, trusted: [] }),
+      "fleet-vm-1-system": renderSystem({ host: vm!, updateMinutes: 0, restarts: true, trusted: [], proxy }),
       "fleet-vm-1-engine": renderEngine({ host: vm!, edge: true, registry: config.registry }),
     };
     for (const [name, stdin] of Object.entries(scripts)) {
@@ -304,13 +304,15 @@ describe("Fleet", () => {
     const fleet = await build(host({ user: "deploy" }));
     const { create, stdin } = fleet.get("fleet-vm-1-system").inputs;
     assert.equal(create, "sh -s");
-    const script = renderSystem({ host: { name: "vm-1" }, updateMinutes: 0, restarts: true, trusted: [] });
+    const script = renderSystem({ host: { name: "vm-1" }, updateMinutes: 0, restarts: true, trusted: [], proxy });
     assert.equal(stdin, asRoot({ name: "vm-1", user: "deploy" }, script));
   });
 });
 
 const onManager = (command: string): string =>
   commandLine(["ssh", "-F", ".berth/local/ssh_config", "manager.swarm", command]);
+
+const proxy = { api: undefined, proxyRanges: [] };
 
 function edges({ resources }: Recording<unknown>): string[] {
   return resources.flatMap((one) => one.dependsOn.map((before) => `${before} < ${one.name}`)).toSorted();

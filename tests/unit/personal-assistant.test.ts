@@ -209,6 +209,16 @@ describe("personal-assistant in production", () => {
     }
   });
 
+  it("speaks TLS with the suites of its document that there are, for a key that they fit", () => {
+    assert.deepEqual(system.edge.tls, {
+      minVersion: "1.2",
+      suites: ["ECDHE-RSA-AES256-GCM-SHA384", "DHE-RSA-AES256-GCM-SHA384"],
+      preferServer: false,
+      sessionTimeout: "10 minutes",
+    });
+    assert.equal(system.edge.certificates.main?.key, "rsa-4096");
+  });
+
   it("answers operators alone on administration and on what the database tells", () => {
     const closed = system.edge.sites[0]?.routes.filter(({ access }) => access === "operators").map(({ path }) => path);
     assert.deepEqual(closed, ["/api/admin", "/health/database"]);

@@ -191,6 +191,20 @@ wanted() {
 table inet berth
 delete table inet berth
 table inet berth {
+  set proxies4 {
+    type ipv4_addr
+    flags interval
+    auto-merge
+    elements = { $(proxies .) }
+  }
+
+  set proxies6 {
+    type ipv6_addr
+    flags interval
+    auto-merge
+    elements = { $(proxies :) }
+  }
+
   chain input {
     type filter hook input priority filter; policy drop;
     ct state established,related accept
@@ -222,11 +236,16 @@ table inet berth {
 
   chain web {
     ip saddr { 10.0.0.1, 10.0.0.2 } accept
-    ip saddr { 173.245.48.0/20 } accept
-    ip6 saddr { 2400:cb00::/32 } accept
+    ip saddr @proxies4 accept
+    ip6 saddr @proxies6 accept
   }
 }
 END
+}
+
+proxies() {
+  if [ -s /var/lib/berth/ranges/cloudflare ]; then cat /var/lib/berth/ranges/cloudflare; else printf '%s\n' 173.245.48.0/20 2400:cb00::/32; fi |
+    grep -F "$1" | paste -sd , | sed 's/,/, /g'
 }
 
 # nftables lists rules in words of its own: what is loaded, against what it lists of these rules in an empty network.
