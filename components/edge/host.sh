@@ -365,6 +365,9 @@ runtime() {
 # unpack DIRECTORY <files: each after a line with its path
 unpack() { (cd "$1" && awk '/^==> .* <==$/ { file = $2; next } { print >file }'); }
 
+asks() { grep -q '^ *ssl_verify_client ' "$1/sites/$system.conf"; }
+demands() { grep -q '^ *ssl_verify_client on;' "$1/sites/$system.conf"; }
+
 # Whose word about visitors the candidate takes: the networks that came with it, until the host has heard of others.
 believe() {
   [ ! -s "$ranges" ] || sed 's/.*/set_real_ip_from &;/' "$ranges" >"$candidate/ranges.conf"
@@ -377,9 +380,6 @@ ranges() {
   commit
 }
 
-asks() { grep -q '^ *ssl_verify_client ' "$1/sites/$system.conf"; }
-demands() { grep -q '^ *ssl_verify_client on;' "$1/sites/$system.conf"; }
-
 site() {
   system=$1
   shift
@@ -388,11 +388,11 @@ site() {
   rm -rf "$candidate/listen" "$candidate/nginx.conf" "$candidate/sites/$system.client-ca.pem"
   mkdir -p "$candidate/listen/warm" "$candidate/listen/open"
   unpack "$candidate"
-  believe
   # Nobody shows a certificate who was not asked for it; to demand one before it was seen locks all visitors out.
   if demands "$candidate" && [ -e "$root/live/sites/$system.conf" ] && ! asks "$root/live"; then
     fail "sites of $system demand a client certificate that they have not asked for yet; write stage: presented below berth:cloudflare.originPulls, run \`pulumi up\`, and write demanded once the access log has \"clientCertificate\":\"SUCCESS\""
   fi
+  believe
   only "$system" "$@"
   for wanted in "$@"; do
     unshelve "$system-${wanted%%=*}"

@@ -173,6 +173,7 @@ function server(site: Site, index: number, input: SitesInput): string[] {
     `server_name ${site.host};`,
     `ssl_certificate ${certificate(site, input)}/fullchain.pem;`,
     `ssl_certificate_key ${certificate(site, input)}/privkey.pem;`,
+    ...clientCertificate(site, input),
     ...tlsDirectives(input.tls),
     ...(input.proxied
       ? [
@@ -182,7 +183,6 @@ function server(site: Site, index: number, input: SitesInput): string[] {
           "set $visitor $remote_addr;",
         ]
       : []),
-    ...clientCertificate(site, input),
     "",
     ...responseHeaders({
       ...securityHeaders(site.security),
