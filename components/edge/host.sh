@@ -512,7 +512,7 @@ runtime() {
 }
 
 # unpack DIRECTORY <files: each after a line with its path
-unpack() { (cd "$1" && awk '/^==> .* <==$/ { file = $2; next } { print >file }'); }
+unpack() { (cd "$1" && awk '/^==> .* <==$/ { file = $2; printf "" >file; next } { print >file }'); }
 
 # Whose word about visitors the candidate takes: the networks that came with it, until the host has heard of others.
 believe() {
