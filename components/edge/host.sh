@@ -130,7 +130,7 @@ wanted() { [ "$(inspect "$name-$1" '{{.Config.Image}}')" = "$(cat "$root/image")
 # enter N PHASE: nginx takes over its configuration gracefully, without closing a port
 enter() {
   # Of what an earlier program linked, something may be missing.
-  link_parts "$root/generations/$1" live
+  [ -e "$root/generations/$1/dhparam.pem" ] || link_parts "$root/generations/$1" live
   point "$root/generations/$1/listen" "../../live/listen/$2"
   ! answers "$1" || return 0
   # By `docker kill`, the signal would end the container's restart policy.
