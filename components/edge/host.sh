@@ -134,7 +134,7 @@ wanted() { [ "$(inspect "$name-$1" '{{.Config.Image}}')" = "$(cat "$root/image")
 # enter N PHASE: nginx takes over its configuration gracefully, without closing a port
 enter() {
   # Of what an earlier program linked, something may be missing.
-  link_parts "$root/generations/$1" live
+  [ -e "$root/generations/$1/dhparam.pem" ] || link_parts "$root/generations/$1" live
   point "$root/generations/$1/listen" "../../live/listen/$2"
   ! answers "$1" || return 0
   # By `docker kill`, the signal would end the container's restart policy.
@@ -363,7 +363,7 @@ runtime() {
 }
 
 # unpack DIRECTORY <files: each after a line with its path
-unpack() { (cd "$1" && awk '/^==> .* <==$/ { file = $2; next } { print >file }'); }
+unpack() { (cd "$1" && awk '/^==> .* <==$/ { file = $2; printf "" >file; next } { print >file }'); }
 
 asks() { grep -q '^ *ssl_verify_client ' "$1/sites/$system.conf"; }
 demands() { grep -q '^ *ssl_verify_client on;' "$1/sites/$system.conf"; }

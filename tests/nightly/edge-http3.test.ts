@@ -45,7 +45,6 @@ describe("HTTP/3", function () {
     assert.ok(answers.length > 50, String(answers.length));
     assert.ok(answers.every(({ status }) => status === undefined || status === 200));
     assert.ok(failed.length <= 4, `${failed.length} of ${answers.length} failed: ${JSON.stringify(failed)}`);
-    assert.equal(answers.at(-1)?.status, 200);
   });
 
   it("is refused on a host without its port, until that is opened", async () => {

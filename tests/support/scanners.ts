@@ -2,6 +2,7 @@ import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { promisify } from "node:util";
 import Docker from "dockerode";
@@ -10,6 +11,7 @@ import { ensurePip } from "../../lab/go.ts";
 import { scannerImage } from "../../lab/images.ts";
 import { labNamed } from "../../lab/settings.ts";
 import { exists } from "../../lab/state.ts";
+import { until } from "./until.ts";
 
 /*
  * Programs that nobody here wrote and that judge the edge. Their registries' own clients bring them, at exact versions,
@@ -66,15 +68,28 @@ export async function overHttp3(
   const args = [join(import.meta.dirname, "http3-client.py"), "127.0.0.1", String(edge.httpsPort), host, "/", count];
   const child = spawn("python3", args, { env: { ...process.env, PYTHONPATH } });
   const errors = text(child.stderr);
-  const output = text(child.stdout);
+  const answers: Http3Answer[] = [];
+  const lines = createInterface(child.stdout).on("line", (line) => answers.push(JSON.parse(line) as Http3Answer));
+  const closed = once(lines, "close");
+  /** One that was asked for after this. */
+  const next = async (): Promise<void> => {
+    const before = answers.length;
+    await until("another answer", 60_000, () =>
+      Promise.resolve(answers.slice(before + 1).some(({ status }) => status === 200) ? true : undefined),
+    );
+  };
   try {
-    if (happening) await Promise.all([once(child.stdout, "data"), happening()]);
+    if (happening) {
+      await next();
+      await happening();
+      await next();
+    }
   } finally {
     child.stdin.end();
   }
-  const lines = (await output).trim().split("\n").filter(Boolean);
-  if (lines.length === 0) throw new Error(await errors);
-  return lines.map((line) => JSON.parse(line) as Http3Answer);
+  await closed;
+  if (answers.length === 0) throw new Error(await errors);
+  return answers;
 }
 
 export interface GixyFinding {
@@ -101,6 +116,8 @@ export async function gixy(configuration: string, nginxVersion: string): Promise
 /** A site as a scanner is to find it. */
 export interface Target {
   readonly host: string;
+  /** A path that is answered with a page. */
+  readonly path: string;
   /** Where the edge is on the network. */
   readonly address: string;
   readonly network: string;
@@ -127,7 +144,7 @@ export async function observatory(target: Target): Promise<ObservatoryResult> {
   const text = await scan(target, [
     ...["--volume", `${process.execPath}:/usr/local/bin/node:ro`, "--volume", `${packages}:/observatory:ro`],
     ...["--env", "NODE_EXTRA_CA_CERTS=/ca.pem"],
-    ...[await scanner(), "node", `/observatory/node_modules/${name}/src/scan.js`, target.host],
+    ...[await scanner(), "node", `/observatory/node_modules/${name}/src/scan.js`, `${target.host}${target.path}`],
   ]);
   return JSON.parse(text) as ObservatoryResult;
 }
@@ -154,6 +171,11 @@ async function scanner(): Promise<string> {
 
 async function scan({ host, address, network, ca }: Target, command: readonly string[]): Promise<string> {
   const place = ["--network", network, "--add-host", `${host}:${address}`, "--volume", `${ca}:/ca.pem:ro`];
-  const { stdout } = await run("docker", ["run", "--rm", ...place, ...command], { maxBuffer: 1e8 });
-  return stdout;
+  try {
+    const { stdout } = await run("docker", ["run", "--rm", ...place, ...command], { maxBuffer: 1e8 });
+    return stdout;
+  } catch (error) {
+    const { message, stdout } = error as Error & { stdout: string };
+    throw new Error(`${message}\n${stdout}`, { cause: error });
+  }
 }
