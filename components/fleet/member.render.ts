@@ -115,7 +115,7 @@ join_swarm() {
 }
 
 settle() {
-  ask "sh -s $node $role $availability" <<'BERTH_SCRIPT'
+  ask "sh -s $node $role $availability $(listed | tr '\\n' ' ')" <<'BERTH_SCRIPT'
 ${renderSettle(host)}BERTH_SCRIPT
 }
 
@@ -229,10 +229,13 @@ function renderSettle(host: Host): string {
     concern: "swarm",
     body: `
 node=$1 role=$2 availability=$3
+shift 3
+hosts=" $* "
 
 main() {
   set --
   found=$(docker node inspect --format '{{.Spec.Role}} {{.Spec.Availability}}' "$node")
+  case "$role $found" in 'worker manager '*) release_lost ;; esac
   [ "\${found% *}" = "$role" ] || set -- "$@" --role "$role"
   [ "\${found#* }" = "$availability" ] || set -- "$@" --availability "$availability"
   wanted=$(printf '%s\\n' ${labels.map(([key, value]) => quote(`${key}=${value}`)).join(" ")})
@@ -257,6 +260,17 @@ END
     await tasks || refuse "tasks did not end within ${waitSeconds} s of its being drained, got $left; see docker node ps"
     echo 'unchanged: nothing of the swarm runs on it'
   fi
+}
+
+# A lost manager that the stack file no longer has counts until it is none: the others would not let one more go.
+release_lost() {
+  for other in $(docker node ls --quiet --filter role=manager); do
+    seen=$(docker node inspect --format '{{with .ManagerStatus}}{{.Reachability}}{{end}} {{index .Spec.Labels "${hostLabel}"}}' "$other")
+    case "$seen" in 'unreachable '?*) ;; *) continue ;; esac
+    case "$hosts" in *" \${seen#* } "*) continue ;; esac
+    demote "$other"
+    echo "changed: \${seen#* }, which is lost, is no manager any more"
+  done
 }
 
 # The machine before this one, when it was set up anew under its name.

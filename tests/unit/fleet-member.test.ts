@@ -76,6 +76,53 @@ esac
 
 const member = (host: Host) => renderMember({ stack: "test", host, first: host === first });
 
+describe("a manager that is to be a worker", () => {
+  /** What a manager of three does, of which `lost` is not reachable, with these hosts in the stack file. */
+  function settle(listed: readonly string[]) {
+    const directory = mkdtempSync(join(tmpdir(), "berth-settle-"));
+    try {
+      const docker = `#!/bin/sh
+echo "$*" >>${join(directory, "calls")}
+case "$*" in
+  'node ls --quiet --filter role=manager') printf 'node1\\nnode2\\nnode3\\n' ;;
+  *'.Reachability}}{{end}} {{index'*node2) echo 'unreachable vm-2' ;;
+  *'.Reachability}}{{end}} {{index'*) echo 'reachable vm-1' ;;
+  *'{{.Spec.Role}} {{.Spec.Availability}}'*) echo 'manager active' ;;
+esac
+`;
+      writeFileSync(join(directory, "docker"), docker, { mode: 0o755 });
+      const inner = /settle\(\) \{\n.*\n([^]*?)BERTH_SCRIPT\n/.exec(
+        renderMember({ stack: "test", host: { ...machine("vm-3", 3), role: "worker" }, first: false }),
+      )?.[1];
+      const script = (inner ?? "").replace(/^PATH=/m, `PATH=${directory}:`);
+      const { status, stderr } = spawnSync("sh", ["-s", "node3", "worker", "active", ...listed], {
+        input: script,
+        encoding: "utf8",
+      });
+      assert.equal(status, 0, stderr);
+      return readFileSync(join(directory, "calls"), "utf8")
+        .split("\n")
+        .filter((call) => call.startsWith("node update"))
+        .map((call) =>
+          call
+            .split(" ")
+            .filter((word) => /^(--role|worker|node\d)$/.test(word))
+            .join(" "),
+        );
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  }
+
+  it("is demoted after a lost one that the stack file no longer has, which the others would miss", () => {
+    assert.deepEqual(settle(["vm-1", "vm-3"]), ["--role worker node2", "--role worker node3"]);
+  });
+
+  it("leaves a lost one alone that the stack file has", () => {
+    assert.deepEqual(settle(["vm-1", "vm-2", "vm-3"]), ["--role worker node3"]);
+  });
+});
+
 describe("a host that joins", () => {
   const alone = { [`*: ${knows}`]: notManager };
 
@@ -147,7 +194,7 @@ describe("a host that joins", () => {
     );
     assert.doesNotMatch(ran.args + ran.out + ran.err, /SWMTKN/);
     assert.match(ran.out, /changed: manager of the swarm at 10\.0\.0\.2/);
-    assert.match(ran.calls, /manager\.swarm: sh -s node2 manager active\n$/);
+    assert.match(ran.calls, /manager\.swarm: sh -s node2 manager active vm-1 vm-2 vm-3 \n$/);
   });
 
   it("says what Docker says when it cannot join", () => {
@@ -164,7 +211,7 @@ describe("a host that joins", () => {
       [`vm-2: ${knows}`]: notManager,
     });
     assert.equal(ran.code, 0, ran.err);
-    assert.match(ran.calls, /vm-3: sh -s node2 manager active\n$/);
+    assert.match(ran.calls, /vm-3: sh -s node2 manager active vm-1 vm-2 vm-3 \n$/);
   });
 
   it("is told what changes when it is in the swarm already", () => {
@@ -188,7 +235,7 @@ describe("a host that joins", () => {
     const drained = renderMember({ stack: "test", host: { ...second, state: "drain" }, first: false });
     const ran = run(drained, "join", { [`vm-2: ${state}`]: lost, "manager.swarm: docker node ls": "echo node2" });
     assert.equal(ran.code, 0, ran.err);
-    assert.match(ran.calls, /manager\.swarm: sh -s node2 manager drain\n$/);
+    assert.match(ran.calls, /manager\.swarm: sh -s node2 manager drain vm-1 vm-2 vm-3 \n$/);
   });
 
   it("is refused when it is lost and nobody knows it", () => {

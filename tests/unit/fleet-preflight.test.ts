@@ -379,6 +379,8 @@ describe("hosts before anything is changed", () => {
     const all = ["ready", "ready", "ready"];
     const leaderless = fresh(1, { engine: { swarm: "active", node: "node1" } });
     assert.equal(undecided({ "vm-1": leaderless, "vm-2": silent, "vm-3": fresh(3) }), true);
+    const busy = fresh(1, { engine: "silent" });
+    assert.equal(undecided({ "vm-1": busy, "vm-2": silent, "vm-3": fresh(3) }), true);
     assert.equal(undecided({ "vm-1": manager(1, all), "vm-2": silent, "vm-3": fresh(3) }), true);
     assert.equal(undecided({ "vm-1": manager(1, ["ready", "down"]), "vm-2": silent, "vm-3": fresh(3) }), false);
     assert.equal(undecided({ "vm-1": fresh(1), "vm-2": silent, "vm-3": fresh(3) }), false);

@@ -167,7 +167,7 @@ join_swarm() {
 }
 
 settle() {
-  ask "sh -s $node $role $availability" <<'BERTH_SCRIPT'
+  ask "sh -s $node $role $availability $(listed | tr '\n' ' ')" <<'BERTH_SCRIPT'
 # Managed by berth: swarm of web-1. Safe to run again at any time, also after an interruption.
 set -eu
 umask 022
@@ -180,10 +180,13 @@ refuse() {
 }
 
 node=$1 role=$2 availability=$3
+shift 3
+hosts=" $* "
 
 main() {
   set --
   found=$(docker node inspect --format '{{.Spec.Role}} {{.Spec.Availability}}' "$node")
+  case "$role $found" in 'worker manager '*) release_lost ;; esac
   [ "${found% *}" = "$role" ] || set -- "$@" --role "$role"
   [ "${found#* }" = "$availability" ] || set -- "$@" --availability "$availability"
   wanted=$(printf '%s\n' 'berth.host=web-1' 'disk=fast & big' 'edge=true')
@@ -208,6 +211,17 @@ END
     await tasks || refuse "tasks did not end within 120 s of its being drained, got $left; see docker node ps"
     echo 'unchanged: nothing of the swarm runs on it'
   fi
+}
+
+# A lost manager that the stack file no longer has counts until it is none: the others would not let one more go.
+release_lost() {
+  for other in $(docker node ls --quiet --filter role=manager); do
+    seen=$(docker node inspect --format '{{with .ManagerStatus}}{{.Reachability}}{{end}} {{index .Spec.Labels "berth.host"}}' "$other")
+    case "$seen" in 'unreachable '?*) ;; *) continue ;; esac
+    case "$hosts" in *" ${seen#* } "*) continue ;; esac
+    demote "$other"
+    echo "changed: ${seen#* }, which is lost, is no manager any more"
+  done
 }
 
 # The machine before this one, when it was set up anew under its name.
