@@ -131,7 +131,7 @@ function unreached(
       return at("hostKey", otherKey(host, answer.offered));
     case "refused": {
       const cure = "put the public key into the user's ~/.ssh/authorized_keys on it, or write the user that has it";
-      return at("user", `lets ${user} not in with the SSH key in use, got ${show(answer.said)}; ${cure}`);
+      return at("user", `does not let ${user} in with the SSH key in use, got ${show(answer.said)}; ${cure}`);
     }
     case "bad private key": {
       const cure =

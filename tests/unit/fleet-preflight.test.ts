@@ -212,7 +212,7 @@ describe("hosts before anything is changed", () => {
     [
       "a user or key that is refused",
       { failure: "refused", said: "root@198.18.0.2: Permission denied (publickey)." },
-      'berth:hosts[1].user: host vm-2 lets root not in with the SSH key in use, got "root@198.18.0.2: Permission denied (publickey)."; put the public key into the user\'s ~/.ssh/authorized_keys on it, or write the user that has it',
+      'berth:hosts[1].user: host vm-2 does not let root in with the SSH key in use, got "root@198.18.0.2: Permission denied (publickey)."; put the public key into the user\'s ~/.ssh/authorized_keys on it, or write the user that has it',
     ],
     [
       "a private key that is none",
