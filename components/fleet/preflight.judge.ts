@@ -27,6 +27,7 @@ export interface View {
 }
 
 type Answers = ReadonlyMap<string, Answer>;
+
 /** @param kept The manager that was talked to last: of several that know the swarm, it goes on */
 export function viewOf(hosts: readonly Host[], answers: Answers, kept?: string): View | undefined {
   const views = hosts.flatMap(({ name }) => {
@@ -43,7 +44,9 @@ export function viewOf(hosts: readonly Host[], answers: Answers, kept?: string):
  */
 export function isUndecided(hosts: readonly Host[], answers: Answers): boolean {
   const view = viewOf(hosts, answers);
-  if (!view) return [...answers.values()].some((answer) => "facts" in answer && inSwarm(answer.facts));
+  // Without a leader Docker itself may not answer in time.
+  if (!view)
+    return [...answers.values()].some((one) => "facts" in one && (inSwarm(one.facts) || one.facts.engine === "silent"));
   return hosts.some(({ name }) => isSilent(answers.get(name)) && stateIn(view, name) === "ready");
 }
 
@@ -139,7 +142,7 @@ function unreached({ stack, host, path, view }: Asked, answer: Extract<Answer, {
     }
     case "refused": {
       const cure = "put the public key into the user's ~/.ssh/authorized_keys on it, or write the user that has it";
-      return at("user", `lets ${user} not in with the SSH key in use, got ${show(answer.said)}; ${cure}`);
+      return at("user", `does not let ${user} in with the SSH key in use, got ${show(answer.said)}; ${cure}`);
     }
     case "bad private key": {
       const cure =

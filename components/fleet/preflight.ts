@@ -6,7 +6,7 @@ import { HostsError } from "../shared/errors.ts";
 import { readAnswer, type Answer } from "./facts.ts";
 import { renderFacts } from "./facts.render.ts";
 import { bestHostKey, fingerprint, scanHostKeys } from "./host-key.ts";
-import { isUndecided, judge } from "./preflight.judge.ts";
+import { isUndecided, judge, viewOf } from "./preflight.judge.ts";
 import { placesOf, type PreflightConfig } from "./preflight.machine.ts";
 import { rootShell } from "./script.ts";
 import { keptManager, sshCommand, writeSshFiles, type SshArgs } from "./ssh.ts";
@@ -15,8 +15,9 @@ import { keptManager, sshCommand, writeSshFiles, type SshArgs } from "./ssh.ts";
 const dialMs = 40_000;
 /** Between two looks. */
 const pauseMs = 500;
-/** Longest wait for managers to agree on a leader, or to notice that a host is lost. */
-const settleMs = 30_000;
+/** Longest wait for managers to agree on a leader, and for them to notice that a host is lost. */
+const electMs = 60_000;
+const noticeMs = 30_000;
 
 export type Ask = (host: Host) => Promise<Answer>;
 
@@ -51,9 +52,9 @@ async function settledAnswers(hosts: readonly Host[], ask: Ask): Promise<Readonl
     await Promise.all(these.map(async (host) => answers.set(host.name, await ask(host))));
   };
   await askThese(hosts);
-  const deadline = Date.now() + settleMs;
+  const started = Date.now();
   const answering = hosts.filter(({ name }) => "facts" in (answers.get(name) ?? {}));
-  while (isUndecided(hosts, answers) && Date.now() < deadline) {
+  while (isUndecided(hosts, answers) && Date.now() - started < (viewOf(hosts, answers) ? noticeMs : electMs)) {
     await pause(pauseMs);
     await askThese(answering);
   }

@@ -65,7 +65,7 @@ describe("pulumi up, with hosts that cannot be used", () => {
       /the hosts of stack "t\w+" have \d problems; nothing was changed:/,
       /berth:hosts\[0\]\.memory: host small has less memory than the stack file says, got .* for 100000 GB; write/,
       /berth:hosts\[0\]\.privateAddress: host small does not have this address, got 192\.0\.2\.1, it has /,
-      /berth:hosts\[1\]\.user: host stranger lets \w+ not in with the SSH key in use, got ".*Permission denied/,
+      /berth:hosts\[1\]\.user: host stranger does not let \w+ in with the SSH key in use, got ".*Permission denied/,
       /berth:hosts\[2\]\.hostKey: host other shows another host key than the pinned one, got SHA256:\S+ for SHA256:/,
       /berth:hosts\[3\]\.port: host closed cannot be reached by SSH, got 127\.0\.0\.1 port \d+ \(".*refused/,
     ]) {

@@ -224,7 +224,7 @@ describe("hosts before anything is changed", () => {
     [
       "a user or key that is refused",
       { failure: "refused", said: "root@198.18.0.2: Permission denied (publickey)." },
-      'berth:hosts[1].user: host vm-2 lets root not in with the SSH key in use, got "root@198.18.0.2: Permission denied (publickey)."; put the public key into the user\'s ~/.ssh/authorized_keys on it, or write the user that has it',
+      'berth:hosts[1].user: host vm-2 does not let root in with the SSH key in use, got "root@198.18.0.2: Permission denied (publickey)."; put the public key into the user\'s ~/.ssh/authorized_keys on it, or write the user that has it',
     ],
     [
       "a private key that is none",
@@ -404,6 +404,8 @@ describe("hosts before anything is changed", () => {
     const all = ["ready", "ready", "ready"];
     const leaderless = fresh(1, { engine: { swarm: "active", node: "node1" } });
     assert.equal(undecided({ "vm-1": leaderless, "vm-2": silent, "vm-3": fresh(3) }), true);
+    const busy = fresh(1, { engine: "silent" });
+    assert.equal(undecided({ "vm-1": busy, "vm-2": silent, "vm-3": fresh(3) }), true);
     assert.equal(undecided({ "vm-1": manager(1, all), "vm-2": silent, "vm-3": fresh(3) }), true);
     assert.equal(undecided({ "vm-1": manager(1, ["ready", "down"]), "vm-2": silent, "vm-3": fresh(3) }), false);
     assert.equal(undecided({ "vm-1": fresh(1), "vm-2": silent, "vm-3": fresh(3) }), false);
