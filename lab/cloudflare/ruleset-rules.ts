@@ -322,6 +322,12 @@ function reportHeader(name: string, header: Header, language: Language, refuse: 
   if (problem !== undefined) refuse(`${path}/expression`, `could not parse expression: ${problem}`);
 }
 
+/** Names of fields; functions and operators have no dot, texts are left out. */
+function fieldsIn(expression: string): string[] {
+  const outside = expression.replaceAll(/"(\\.|[^"\\])*"/g, '""');
+  return [...new Set(outside.match(/\b[a-z_]+(\.[a-z_0-9]+)+/g) ?? [])];
+}
+
 function reportRateLimit(rule: Rule, limits: Limits, language: Language, report: Report): void {
   if (!rule.ratelimit) {
     report("/ratelimit", "ratelimit is required in phase http_ratelimit", 20_150);
@@ -335,6 +341,10 @@ function reportRateLimit(rule: Rule, limits: Limits, language: Language, report:
     const why = "this is required as ratelimiting counting is processed at colocation level only";
     refuse("characteristics", `characteristics field is missing 'cf.colo.id', ${why}`);
   }
+  const { rateLimitFields } = limits;
+  for (const field of rateLimitFields ? fieldsIn(rule.expression) : [])
+    if (rateLimitFields?.includes(field) === false)
+      report("/expression", `not entitled to use the field ${field} in the phase http_ratelimit`, 20_120);
   const plain = ["cf.colo.id", "ip.src", ...(limits.regularExpressions ? ["cf.unique_visitor_id"] : [])];
   for (const each of characteristics)
     if (!plain.includes(each) && !limits.enterprise)
