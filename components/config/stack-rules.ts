@@ -21,7 +21,11 @@ export function stackRules(stack: StackParts, name: string): Finding[] {
   return [
     ...hostRules(stack.hosts ?? [], environment),
     ...firewallRules(stack.firewall, stack.cloudflare),
-    ...cloudflareRules(stack.cloudflare, stack.domain),
+    ...cloudflareRules(
+      stack.cloudflare,
+      stack.domain,
+      stack.hosts?.filter(({ labels }) => labels?.edge === "true").length,
+    ),
     ...Object.entries(stack.images ?? {}).flatMap(([key, ref]) => pinRules(["images", key], ref, environment, name)),
     ...(environment === "local" ? [] : contactRules(stack)),
   ];

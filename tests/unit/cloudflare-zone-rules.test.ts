@@ -170,7 +170,23 @@ describe("ZoneRules", () => {
     const ruleset = (await build({ proxied: true, headers: { "X-A": "b" }, adopt })).get(
       "zone-http_response_headers_transform",
     );
-    assert.deepEqual(ruleset.ignoreChanges, ["rules", "name", "description"]);
+    assert.deepEqual(ruleset.ignoreChanges, ["*"]);
+  });
+
+  it("never renames a ruleset, which would make another one of a phase that has one", async () => {
+    const ruleset = (await build({ proxied: true, headers: { "X-A": "b" } })).get(
+      "zone-http_response_headers_transform",
+    );
+    assert.deepEqual(ruleset.ignoreChanges, ["name"]);
+  });
+
+  it("explains the refusals of all that it makes", async () => {
+    const records = [{ type: "TXT", name: "${domain}", text: "x" }];
+    const zone = await build({ proxied: true, headers: { "X-A": "b" }, records });
+    const unexplained = zone.resources.filter(
+      ({ type, onError }) => type.startsWith("cloudflare:") && onError.length === 0,
+    );
+    assert.deepEqual(unexplained, []);
   });
 
   it("asks operators to log in before their routes", async () => {

@@ -73,7 +73,7 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
     { "berth:cloudflare": { zoneId: "0".repeat(32), proxy: true } },
     [
       "berth:cloudflare.proxy: is not a known key; use zoneId, zone, accountId, plan, proxied, manages, records, settings, " +
-        "firewall, rateLimits, cache, headers, access or adopt",
+        "firewall, rateLimits, cache, headers, access, loadBalancer or adopt",
     ],
   ],
   [
