@@ -140,7 +140,9 @@ describe("ZoneRules", () => {
       ["strict", "1.2", "on", "on", "off", "on", 0],
     );
     assert.equal(zone.get("zone-tiered-cache").inputs["value"], "on");
-    assert.ok(!zone.resources.some(({ type }) => type.includes("Ruleset") || type.includes("zone:Zone")));
+    const rulesets = zone.resources.filter(({ type }) => type.includes("Ruleset")).map(({ name }) => name);
+    assert.deepEqual(rulesets, ["zone-http_request_cache_settings"], "palmistry has files that are kept");
+    assert.ok(!zone.resources.some(({ type }) => type.includes("zone:Zone")));
   });
 
   for (const [what, more] of [

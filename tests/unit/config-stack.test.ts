@@ -486,7 +486,7 @@ const cases: [title: string, changes: Record<string, unknown>, problems: string[
     },
     [
       'berth:maintenance[0].host: is no host of the system, got "shop.${domain}"; use ${domain} or api.${domain}',
-      'berth:maintenance[1].path: is no route of palmistry.test, got "/api/v9"; use /, /api/, /api/ws or /api/health',
+      'berth:maintenance[1].path: is no route of palmistry.test, got "/api/v9"; use /, /api/, /api/ws, /api/health or /_next/static',
       'berth:maintenance[2].retryAfter: is not a duration, got "soon"; write a number above 0, a blank and a unit, for example "30 seconds"',
     ],
   ],

@@ -8,7 +8,7 @@ import { configOf } from "../support/systems.ts";
 
 /* What personal-assistant asked for, held against its system and stack files. */
 
-const { system, hosts, volumes } = await configOf("personal-assistant", "production");
+const { system, hosts, volumes, cloudflare } = await configOf("personal-assistant", "production");
 
 describe("personal-assistant in production", () => {
   const [api, frontend] = ["api", "frontend"].map((name) => system.services[name] as WebService) as [
@@ -153,6 +153,15 @@ describe("personal-assistant in production", () => {
     for (const { connectTimeout, timeout } of site?.routes ?? []) {
       assert.deepEqual([connectTimeout, timeout], ["5 seconds", "50 seconds"]);
     }
+  });
+
+  it("has visitors come through Cloudflare, which keeps the static files of the frontend", () => {
+    assert.ok(cloudflare !== "none" && cloudflare.proxied);
+    const kept = system.edge.sites.flatMap(({ routes }) => routes.filter(({ cache }) => cache === "hashed"));
+    assert.deepEqual(
+      kept.map(({ path, service }) => [path, service]),
+      [["/assets", "frontend"]],
+    );
   });
 
   it("answers operators alone on administration and on what the database tells", () => {
