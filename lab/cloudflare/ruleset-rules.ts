@@ -7,7 +7,7 @@ import { hexId, text } from "./schema.ts";
 
 /** Managed rulesets of Cloudflare, by id. */
 export const managedRulesets = {
-  efb7b8c949ac4650a09736dc376e9aee: "Cloudflare Managed Ruleset",
+  efb7b8c949ac4650a09736fc376e9aee: "Cloudflare Managed Ruleset",
   "4814384a9e5d4991b9815dcfc25d2f1f": "Cloudflare OWASP Core Ruleset",
   c2e184081120413c86c3ab7e14069605: "Cloudflare Exposed Credentials Check Ruleset",
   "77454fe2d30c4220b5701f6fdfb893ba": "Cloudflare Managed Free Ruleset",

@@ -48,7 +48,7 @@ const managed = {
   ref: "managed",
   action: "execute",
   expression: "true",
-  action_parameters: { id: "efb7b8c949ac4650a09736dc376e9aee", overrides: { enabled: true, action: "log" } },
+  action_parameters: { id: "efb7b8c949ac4650a09736fc376e9aee", overrides: { enabled: true, action: "log" } },
 };
 
 describe("the lab's Cloudflare: rulesets", () => {

@@ -89,7 +89,7 @@ const managed = {
   ref: "m",
   action: "execute",
   expression: "true",
-  actionParameters: { id: "efb7b8c949ac4650a09736dc376e9aee" },
+  actionParameters: { id: "efb7b8c949ac4650a09736fc376e9aee" },
 };
 const skip = { ref: "s", action: "skip", expression: "ssl", actionParameters: { ruleset: "current" } };
 
