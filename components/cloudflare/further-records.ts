@@ -24,7 +24,7 @@ export class FurtherRecords extends pulumi.ComponentResource {
     const { cloudflare: zone, domain } = args.config;
     super("berth:cloudflare:FurtherRecords", name, {}, opts);
 
-    const refusals = explainer(name);
+    const refusals = explainer();
     if (zone !== "none") {
       const at = { zone, parent: this, refusals };
       const taken = new Map<string, number>();

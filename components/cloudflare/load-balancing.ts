@@ -37,7 +37,7 @@ export class LoadBalancing extends pulumi.ComponentResource {
     super("berth:cloudflare:LoadBalancing", name, {}, opts);
 
     const { cloudflare: zone } = args.config;
-    const refusals = explainer(name);
+    const refusals = explainer();
     const wanted = zone === "none" ? undefined : zone.loadBalancer;
     this.ready = pulumi.output(
       zone === "none" || wanted === undefined ? [] : create(name, args, wanted, { zone, parent: this, refusals }),

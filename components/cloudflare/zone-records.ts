@@ -40,7 +40,7 @@ export class ZoneRecords extends pulumi.ComponentResource {
     const address = args.host.publicAddress ?? args.host.address;
     const sites = [...new Set(system.edge.sites.map((site) => site.host))];
     super("berth:cloudflare:ZoneRecords", name, zone === "none" ? {} : { sites, address }, opts);
-    this.#refusals = explainer(name);
+    this.#refusals = explainer();
 
     this.records = Object.fromEntries(
       zone === "none" ? [] : sites.map((site) => [site, this.#record(`${name}-${site}`, site, address, zone)]),

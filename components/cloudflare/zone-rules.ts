@@ -46,7 +46,7 @@ export class ZoneRules extends pulumi.ComponentResource {
     const { cloudflare: zone, system } = args.config;
     super("berth:cloudflare:ZoneRules", name, {}, opts);
 
-    const refusals = explainer(name);
+    const refusals = explainer();
     this.ready = pulumi.output(
       zone === "none" || !zone.proxied || zone.manages === "records"
         ? []
