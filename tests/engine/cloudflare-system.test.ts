@@ -331,6 +331,21 @@ describe("a system's part at Cloudflare on the real engine", function () {
     }
   });
 
+  for (const [status, message] of [
+    [401, /cloudflare:apiToken: is not a token that Cloudflare knows, or it has expired, got 401 from PUT zones\//],
+    [429, /Cloudflare: has had too many calls of this account, got 429 from PUT .*; wait five minutes/],
+    [500, /Cloudflare: did not carry out a call, got 500 from PUT .* for zone-http_response_headers_transform; see/],
+  ] as const)
+    it(`says what to do after a ${status}, and goes on with the next up`, async () => {
+      await say({ headers: { "X-Robots-Tag": `none-${status}` } });
+      await lab.order({ method: "PUT", path: "rulesets", status });
+      const failed = await project.up();
+      assert.notEqual(failed.code, 0);
+      assert.match(text(failed), message);
+      await project.mustUp();
+      assert.ok(await project.isSettled());
+    });
+
   it("explains a refused deletion too: in an up, and in a destroy that runs the program", async () => {
     const without = permissions.filter((each) => each !== "Load Balancers Write").join(", ");
     const message =
