@@ -140,53 +140,49 @@ describe("the cloudflare stand-in: what it refuses", () => {
   });
 
   for (const [name, inputs, message] of [
-    ["Ruleset", ruleset, /POST ".*rulesets": 403 .*needs the permission "Zone WAF Write" on this zone$/],
-    [
-      "Ruleset",
-      { ...ruleset, phase: "http_request_cache_settings", rules: [cached] },
-      /"Cache Settings Write" on this zone$/,
-    ],
+    ["Ruleset", ruleset, /POST ".*rulesets": 403 .*needs the permission \\"Zone WAF Write\\"/],
+    ["Ruleset", { ...ruleset, phase: "http_request_cache_settings", rules: [cached] }, /\\"Cache Settings Write\\"/],
     [
       "Ruleset",
       { ...ruleset, phase: "http_response_headers_transform", rules: [headers("DENY")] },
-      /"Zone Transform Rules Write"/,
+      /\\"Zone Transform Rules Write\\"/,
     ],
     [
       "Ruleset",
       { ...ruleset, phase: "http_request_dynamic_redirect", rules: [redirect] },
-      /"Dynamic URL Redirects Write"/,
+      /\\"Dynamic URL Redirects Write\\"/,
     ],
     [
       "LoadBalancerPool",
       { accountId, name: "p", origins: [{ name: "a", address: "192.0.2.1" }] },
-      /"Load Balancing: Monitors and Pools Write" on this account$/,
+      /\\"Load Balancing: Monitors and Pools Write\\"/,
     ],
     [
       "LoadBalancer",
       { zoneId, name: "lb.palmistry.test", defaultPools: ["x"], fallbackPool: "x" },
-      /"Load Balancers Write"/,
+      /\\"Load Balancers Write\\"/,
     ],
     [
       "OriginCaCertificate",
       { csr: "x", hostnames: ["palmistry.test"], requestType: "origin-ecc" },
-      /"SSL and Certificates Write"/,
+      /\\"SSL and Certificates Write\\"/,
     ],
-    ["AuthenticatedOriginPullsSettings", { zoneId, enabled: true }, /"SSL and Certificates Write"/],
-    ["TieredCache", { zoneId, value: "on" }, /PATCH .*"Zone Settings Write"/],
+    ["AuthenticatedOriginPullsSettings", { zoneId, enabled: true }, /\\"SSL and Certificates Write\\"/],
+    ["TieredCache", { zoneId, value: "on" }, /PATCH .*\\"Zone Settings Write\\"/],
     [
       "AccessRule",
       { zoneId, mode: "block", configuration: { target: "ip", value: "192.0.2.1" } },
-      /"Firewall Services Write"/,
+      /\\"Firewall Services Write\\"/,
     ],
-    ["BotManagement", { zoneId, enableJs: true }, /PUT .*"Bot Management Write"/],
+    ["BotManagement", { zoneId, enableJs: true }, /PUT .*\\"Bot Management Write\\"/],
     [
       "ZeroTrustAccessPolicy",
       { accountId, name: "p", decision: "allow", includes: [{ everyone: {} }] },
-      /"Access: Apps and Policies Write"/,
+      /\\"Access: Apps and Policies Write\\"/,
     ],
-    ["ZeroTrustAccessServiceToken", { accountId, name: "p" }, /"Access: Service Tokens Write"/],
+    ["ZeroTrustAccessServiceToken", { accountId, name: "p" }, /\\"Access: Service Tokens Write\\"/],
   ] as const)
-    it(`says which permission a token lacks: ${message.source}`, async () => {
+    it(`repeats the service's words for a token that lacks a permission: ${message.source}`, async () => {
       await lab.tokens(`${lab.token} Zone Read`);
       await assert.rejects(typeOf(name).create(inputs, context), message);
       await lab.tokens(lab.token);
