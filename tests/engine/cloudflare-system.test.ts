@@ -40,7 +40,8 @@ describe("a system's part at Cloudflare on the real engine", function () {
   let project: PulumiProject;
 
   const zoneOf = (path: string) => `/zones/${lab.zone.id}${path}`;
-  const say = (changes?: Mapping, top?: Mapping) => project.settings(stackFile(lab.zone.id, changes, top));
+  const say = (changes?: Mapping, top?: Mapping) =>
+    project.settings(stackFile(lab.zone.id, changes, { "cloudflare:apiToken": lab.token, ...top }));
   const get = async (path: string) => (await lab.call("GET", path)).result;
   const list = async (path: string) => (await get(path)) as Stored[];
   const rules = async (phase: string) =>
