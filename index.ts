@@ -3,6 +3,8 @@ import { cloudflareRanges } from "./components/cloudflare/ranges.ts";
 import { FurtherRecords } from "./components/cloudflare/further-records.ts";
 import { OriginPulls } from "./components/cloudflare/origin-pulls.ts";
 import { signByOriginCa } from "./components/cloudflare/origin-certificate.ts";
+import { LoadBalancing } from "./components/cloudflare/load-balancing.ts";
+import { Purge } from "./components/cloudflare/purge.ts";
 import { ZoneRecords } from "./components/cloudflare/zone-records.ts";
 import { ZoneRules } from "./components/cloudflare/zone-rules.ts";
 import { load } from "./components/config/load.ts";
@@ -17,6 +19,7 @@ import { Secrets } from "./components/secrets/secrets.ts";
 import { convergeThrough } from "./components/service/convergence.ts";
 import { Rollouts } from "./components/service/rollouts.ts";
 import type { Platform } from "./components/service/service.ts";
+import { allReady } from "./components/shared/ready.ts";
 import { createWorkloads } from "./components/workloads/workloads.ts";
 
 const config = await load();
@@ -48,10 +51,13 @@ const edge = new Edge(
 
 new FurtherRecords("records", { config });
 const zone = new ZoneRules("zone", { config }, { dependsOn: edge.ready });
+const visited = fleet.edgeHosts.filter((host) => fleet.isVisited(host));
+const balancer = new LoadBalancing("balancer", { config, hosts: visited }, { dependsOn: edge.ready });
+const purge = new Purge("purge", { config }, { dependsOn: allReady([workloads.ready, edge.ready, zone.ready]) });
 
 const live = new Release("release", {
   content: releaseContent(config),
-  verified: [workloads.ready, edge.ready, zone.ready],
+  verified: [workloads.ready, edge.ready, zone.ready, balancer.ready, purge.ready],
 });
 
 export const url = edge.url;

@@ -3,7 +3,8 @@ import type * as Provider from "@pulumi/cloudflare";
 import type { Cloudflare, ZoneRecord } from "../config/cloudflare.ts";
 import type { Config } from "../config/load.ts";
 import { cloudflare } from "../shared/providers.ts";
-import { adopted } from "./adopted.ts";
+import { adopted, notes } from "./adopted.ts";
+import { explainer } from "./explainer.ts";
 
 export interface FurtherRecordsArgs {
   readonly config: Pick<Config, "cloudflare" | "domain">;
@@ -23,7 +24,9 @@ export class FurtherRecords extends pulumi.ComponentResource {
     const { cloudflare: zone, domain } = args.config;
     super("berth:cloudflare:FurtherRecords", name, {}, opts);
 
+    const refusals = explainer();
     if (zone !== "none") {
+      const at = { zone, parent: this, refusals };
       const taken = new Map<string, number>();
       for (const record of zone.records) {
         const inputs = recordInputs(zone, record, domain);
@@ -31,8 +34,7 @@ export class FurtherRecords extends pulumi.ComponentResource {
         const count = (taken.get(base) ?? 0) + 1;
         taken.set(base, count);
         const own = count === 1 ? base : `${base}-${count}`;
-        const properties = ["name", "type", "content", "data", "ttl", "proxied", "priority"];
-        new cloudflare.DnsRecord(own, inputs, adopted(zone, own, properties, { parent: this }));
+        new cloudflare.DnsRecord(own, inputs, adopted(at, own, notes));
       }
     }
 

@@ -1,6 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { OriginCertificate } from "../config/certificate.ts";
 import { cloudflare } from "../shared/providers.ts";
+import { explainer } from "./explainer.ts";
 
 /**
  * Has a host's request for a certificate signed by Cloudflare's Origin CA, whose certificates Cloudflare alone trusts.
@@ -23,7 +24,7 @@ export function signByOriginCa(
       requestType: key.startsWith("rsa-") ? "origin-rsa" : "origin-ecc",
       requestedValidity: validity,
     },
-    opts,
+    { ...opts, hooks: { onError: [explainer()] } },
   );
   return signed.certificate;
 }

@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Config } from "../config/load.ts";
 import { cloudflare } from "../shared/providers.ts";
 import { adopted } from "./adopted.ts";
+import { explainer } from "./explainer.ts";
 
 export interface OriginPullsArgs {
   readonly config: Pick<Config, "cloudflare" | "originPullKey">;
@@ -26,6 +27,7 @@ export class OriginPulls extends pulumi.ComponentResource {
     const { cloudflare: zone, originPullKey } = args.config;
     super("berth:cloudflare:OriginPulls", name, {}, opts);
 
+    const refusals = explainer();
     const pulls = zone === "none" ? undefined : zone.originPulls;
     this.presented = [];
     if (zone !== "none" && pulls && zone.manages === "zone") {
@@ -33,17 +35,18 @@ export class OriginPulls extends pulumi.ComponentResource {
       if (pulls.certificate === undefined) {
         const own = `${name}-tls_client_auth`;
         const inputs = { zoneId, settingId: "tls_client_auth", value: "on" };
-        this.presented.push(new cloudflare.ZoneSetting(own, inputs, adopted(zone, own, ["value"], { parent: this })));
+        const at = { zone, parent: this, refusals };
+        this.presented.push(new cloudflare.ZoneSetting(own, inputs, adopted(at, own)));
       } else if (originPullKey) {
         const certificate = new cloudflare.AuthenticatedOriginPullsCertificate(
           `${name}-certificate`,
           { zoneId, certificate: pulls.certificate, privateKey: originPullKey },
-          { parent: this },
+          { parent: this, hooks: { onError: [refusals] } },
         );
         const settings = new cloudflare.AuthenticatedOriginPullsSettings(
           `${name}-settings`,
           { zoneId, enabled: true },
-          { parent: this, dependsOn: [certificate] },
+          { parent: this, dependsOn: [certificate], hooks: { onError: [refusals] } },
         );
         this.presented.push(certificate, settings);
       }

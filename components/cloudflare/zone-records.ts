@@ -4,7 +4,8 @@ import type { Host } from "../config/host.ts";
 import type { Config } from "../config/load.ts";
 import type { Cloudflare } from "../config/stack.ts";
 import { cloudflare } from "../shared/providers.ts";
-import { adopted } from "./adopted.ts";
+import { adopted, notes } from "./adopted.ts";
+import { explainer } from "./explainer.ts";
 
 export interface ZoneRecordsArgs {
   readonly config: Pick<Config, "cloudflare" | "system">;
@@ -32,12 +33,14 @@ export class ZoneRecords extends pulumi.ComponentResource {
   readonly records: Readonly<Record<string, pulumi.Resource>>;
   /** All records, those with IPv6 addresses included. */
   readonly all: pulumi.Resource[];
+  readonly #refusals: pulumi.ErrorHook;
 
   constructor(name: string, args: ZoneRecordsArgs, opts?: pulumi.ComponentResourceOptions) {
     const { cloudflare: zone, system } = args.config;
     const address = args.host.publicAddress ?? args.host.address;
     const sites = [...new Set(system.edge.sites.map((site) => site.host))];
     super("berth:cloudflare:ZoneRecords", name, zone === "none" ? {} : { sites, address }, opts);
+    this.#refusals = explainer();
 
     this.records = Object.fromEntries(
       zone === "none" ? [] : sites.map((site) => [site, this.#record(`${name}-${site}`, site, address, zone)]),
@@ -79,7 +82,7 @@ export class ZoneRecords extends pulumi.ComponentResource {
         ttl: zone.proxied ? automatic : unproxiedSeconds,
         proxied: zone.proxied,
       },
-      adopted(zone, name, ["name", "type", "content", "ttl", "proxied"], { parent: this }),
+      adopted({ zone, parent: this, refusals: this.#refusals }, name, notes),
     );
   }
 }

@@ -1,10 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { Config } from "../config/load.ts";
 import type { Cloudflare } from "../config/cloudflare.ts";
+import type { System } from "../config/system.ts";
 import { dockerDuration } from "../shared/duration.ts";
 import { cloudflare } from "../shared/providers.ts";
 import type { Ready } from "../shared/ready.ts";
-import { adopted } from "./adopted.ts";
+import { adopted, type AtCloudflare } from "./adopted.ts";
+import { explainer } from "./explainer.ts";
 import { renderRulesets } from "./rulesets.render.ts";
 
 export interface ZoneRulesArgs {
@@ -44,96 +46,91 @@ export class ZoneRules extends pulumi.ComponentResource {
     const { cloudflare: zone, system } = args.config;
     super("berth:cloudflare:ZoneRules", name, {}, opts);
 
-    const resources =
+    const refusals = explainer();
+    this.ready = pulumi.output(
       zone === "none" || !zone.proxied || zone.manages === "records"
         ? []
-        : [
-            ...this.#createSettings(name, zone),
-            ...this.#createRulesets(name, zone, args.config),
-            ...this.#createTieredCache(name, zone),
-            ...this.#createAccess(name, zone, system),
-          ];
-    this.ready = pulumi.output(resources);
+        : createRules(name, system, { zone, parent: this, refusals }),
+    );
 
     this.registerOutputs({});
   }
+}
 
-  #createSettings(name: string, zone: Cloudflare): pulumi.Resource[] {
-    return Object.entries(settingIds).map(([key, settingId]) => {
-      const own = `${name}-${settingId}`;
-      const value = zone.settings[key as keyof Cloudflare["settings"]];
-      const options = adopted(zone, own, ["value"], { parent: this });
-      return new cloudflare.ZoneSetting(own, { zoneId: zone.zoneId, settingId, value }, options);
-    });
-  }
+function createRules(name: string, system: System, at: AtCloudflare): pulumi.Resource[] {
+  return [
+    ...createSettings(name, at),
+    ...createRulesets(name, system, at),
+    ...createTieredCache(name, at),
+    ...createAccess(name, system, at),
+  ];
+}
 
-  #createRulesets(name: string, zone: Cloudflare, { system }: ZoneRulesArgs["config"]): pulumi.Resource[] {
-    return Object.entries(renderRulesets(zone, system.edge.sites)).map(([phase, rules]) => {
-      const own = `${name}-${phase}`;
-      const options = adopted(zone, own, ["rules", "name", "description"], { parent: this });
-      return new cloudflare.Ruleset(
+function createSettings(name: string, at: AtCloudflare): pulumi.Resource[] {
+  const { zone } = at;
+  return Object.entries(settingIds).map(([key, settingId]) => {
+    const own = `${name}-${settingId}`;
+    const value = zone.settings[key as keyof Cloudflare["settings"]];
+    const options = adopted(at, own);
+    return new cloudflare.ZoneSetting(own, { zoneId: zone.zoneId, settingId, value }, options);
+  });
+}
+
+function createRulesets(name: string, system: System, at: AtCloudflare): pulumi.Resource[] {
+  const { zone } = at;
+  const fixed = { zoneId: zone.zoneId, kind: "zone", name: "berth", description: `Managed by berth: ${system.name}` };
+  return Object.entries(renderRulesets(zone, system.edge.sites)).map(([phase, rules]) => {
+    const own = `${name}-${phase}`;
+    // Another name would be another ruleset, of which a phase has one: an adopted one keeps its own.
+    return new cloudflare.Ruleset(own, { ...fixed, phase, rules }, adopted(at, own, ["name"]));
+  });
+}
+
+function createTieredCache(name: string, at: AtCloudflare): pulumi.Resource[] {
+  const { zone } = at;
+  const own = `${name}-tiered-cache`;
+  const value = zone.cache.tiered ? "on" : "off";
+  return [new cloudflare.TieredCache(own, { zoneId: zone.zoneId, value }, adopted(at, own))];
+}
+
+function createAccess(name: string, system: System, at: AtCloudflare): pulumi.Resource[] {
+  const { zone } = at;
+  const { access, accountId } = zone;
+  if (access === undefined || accountId === undefined) return [];
+  const policyName = `${name}-access-policy`;
+  const policy = new cloudflare.ZeroTrustAccessPolicy(
+    policyName,
+    {
+      accountId,
+      name: `${system.name} operators`,
+      decision: "allow",
+      includes: [
+        ...access.emails.map((email) => ({ email: { email } })),
+        ...access.emailDomains.map((domain) => ({ emailDomain: { domain } })),
+      ],
+    },
+    adopted(at, policyName),
+  );
+  const applications = system.edge.sites.flatMap((site) => {
+    const paths = site.routes.filter((route) => route.access === "operators").map(({ path }) => path);
+    if (paths.length === 0) return [];
+    const own = `${name}-access-${site.host}`;
+    return [
+      new cloudflare.ZeroTrustAccessApplication(
         own,
         {
           zoneId: zone.zoneId,
-          kind: "zone",
-          name: "berth",
-          phase,
-          description: `Managed by berth: ${system.name}`,
-          rules,
+          name: `${system.name} ${site.host}`,
+          type: "self_hosted",
+          // A path stands for itself and what is below it.
+          destinations: paths.map((path) => ({ type: "public", uri: `${site.host}${path.replace(/\/+$/, "")}` })),
+          sessionDuration: dockerDuration(access.session),
+          policies: [{ id: policy.id, precedence: 1 }],
+          httpOnlyCookieAttribute: true,
         },
-        options,
-      );
-    });
-  }
-
-  #createTieredCache(name: string, zone: Cloudflare): pulumi.Resource[] {
-    const own = `${name}-tiered-cache`;
-    const value = zone.cache.tiered ? "on" : "off";
-    return [
-      new cloudflare.TieredCache(own, { zoneId: zone.zoneId, value }, adopted(zone, own, ["value"], { parent: this })),
+        adopted(at, own),
+      ),
     ];
-  }
-
-  #createAccess(name: string, zone: Cloudflare, system: ZoneRulesArgs["config"]["system"]): pulumi.Resource[] {
-    const { access, accountId } = zone;
-    if (access === undefined || accountId === undefined) return [];
-    const policyName = `${name}-access-policy`;
-    const policy = new cloudflare.ZeroTrustAccessPolicy(
-      policyName,
-      {
-        accountId,
-        name: `${system.name} operators`,
-        decision: "allow",
-        includes: [
-          ...access.emails.map((email) => ({ email: { email } })),
-          ...access.emailDomains.map((domain) => ({ emailDomain: { domain } })),
-        ],
-      },
-      adopted(zone, policyName, ["name", "decision", "includes"], { parent: this }),
-    );
-    const applications = system.edge.sites.flatMap((site) => {
-      const paths = site.routes.filter((route) => route.access === "operators").map(({ path }) => path);
-      if (paths.length === 0) return [];
-      const own = `${name}-access-${site.host}`;
-      return [
-        new cloudflare.ZeroTrustAccessApplication(
-          own,
-          {
-            zoneId: zone.zoneId,
-            name: `${system.name} ${site.host}`,
-            type: "self_hosted",
-            // A path stands for itself and what is below it.
-            destinations: paths.map((path) => ({ type: "public", uri: `${site.host}${path.replace(/\/+$/, "")}` })),
-            sessionDuration: dockerDuration(access.session),
-            policies: [{ id: policy.id, precedence: 1 }],
-            httpOnlyCookieAttribute: true,
-          },
-          adopted(zone, own, ["name", "destinations", "sessionDuration", "policies", "httpOnlyCookieAttribute"], {
-            parent: this,
-          }),
-        ),
-      ];
-    });
-    return [policy, ...applications];
-  }
+  });
+  return [policy, ...applications];
 }

@@ -23,6 +23,8 @@ export interface PlanLimits {
   readonly managedRulesets: readonly string[];
   /** @see https://developers.cloudflare.com/cache/concepts/default-cache-behavior/#upload-limits */
   readonly upload: Size;
+  /** Between two checks of a host. @see https://developers.cloudflare.com/load-balancing/reference/limitations/ */
+  readonly shortestCheck: Duration;
 }
 
 const paid = ["free", "cloudflare", "owasp"];
@@ -39,6 +41,7 @@ export const planLimits: Readonly<Record<Plan, PlanLimits>> = {
     shortestEdgeTtl: "2 hours",
     managedRulesets: ["free"],
     upload: "100 MB",
+    shortestCheck: "15 seconds",
   },
   pro: {
     customRules: 20,
@@ -51,6 +54,7 @@ export const planLimits: Readonly<Record<Plan, PlanLimits>> = {
     shortestEdgeTtl: "1 hour",
     managedRulesets: paid,
     upload: "100 MB",
+    shortestCheck: "15 seconds",
   },
   business: {
     customRules: 100,
@@ -63,6 +67,7 @@ export const planLimits: Readonly<Record<Plan, PlanLimits>> = {
     shortestEdgeTtl: "1 second",
     managedRulesets: paid,
     upload: "200 MB",
+    shortestCheck: "15 seconds",
   },
   enterprise: {
     customRules: 1000,
@@ -75,6 +80,7 @@ export const planLimits: Readonly<Record<Plan, PlanLimits>> = {
     shortestEdgeTtl: "1 second",
     managedRulesets: paid,
     upload: "500 MB",
+    shortestCheck: "10 seconds",
   },
 };
 

@@ -13,13 +13,18 @@ import type { SystemParts } from "./system-rules.ts";
 
 type Zone = Parts<Cloudflare>;
 
-export function cloudflareRules(zone: Zone | "none" | undefined, domain: string | undefined): Finding[] {
+export function cloudflareRules(
+  zone: Zone | "none" | undefined,
+  domain: string | undefined,
+  edgeHosts: number | undefined,
+): Finding[] {
   if (zone === undefined || zone === "none") return [];
   return [
     ...recordRules(zone, domain),
     ...ownRules(zone),
     ...firewallRules(zone),
     ...rateRules(zone),
+    ...balancerRules(zone, edgeHosts),
     ...adoptRules(zone),
     ...originPullRules(zone),
   ];
@@ -165,6 +170,47 @@ function cacheRules({ cache }: Zone, plan: Plan): Finding[] {
   if (given === undefined || milliseconds(given) >= milliseconds(shortestEdgeTtl)) return [];
   const message = `is shorter than the plan ${plan} allows, got ${show(given)}; write at least ${show(shortestEdgeTtl)}`;
   return [{ path: path("cache", "edgeTtl"), message }];
+}
+
+/** Not a matter of who manages the zone: balancers stand beside its rules. */
+function balancerRules(zone: Zone, edgeHosts: number | undefined): Finding[] {
+  const { loadBalancer } = zone;
+  if (loadBalancer === undefined) return [];
+  const plan = planOf(zone);
+  const { shortestCheck } = planLimits[plan];
+  const { interval } = loadBalancer;
+  const seconds = interval === undefined ? undefined : milliseconds(interval) / 1000;
+  const wrong =
+    seconds === undefined || (seconds >= milliseconds(shortestCheck) / 1000 && seconds <= 3600)
+      ? []
+      : [
+          {
+            path: path("loadBalancer", "interval"),
+            message: `is not a time that the plan ${plan} allows, got ${show(interval)}; write ${show(shortestCheck)} to "1 hour"`,
+          },
+        ];
+  return [
+    ...wrong,
+    ...(zone.proxied === true
+      ? []
+      : [
+          {
+            path: path("loadBalancer"),
+            message: "does nothing, since visitors do not come through Cloudflare; write proxied: true, or remove it",
+          },
+        ]),
+    ...(edgeHosts === undefined || edgeHosts > 1
+      ? []
+      : [
+          {
+            path: path("loadBalancer"),
+            message: `has nothing to choose from, got ${edgeHosts} edge host${edgeHosts === 1 ? "" : "s"}; label another host edge: "true", or remove it`,
+          },
+        ]),
+    ...(zone.accountId === undefined && zone.access === undefined
+      ? [{ path: path("accountId"), message: "is missing; add the account's id, which loadBalancer needs" }]
+      : []),
+  ];
 }
 
 function adoptRules(zone: Zone): Finding[] {

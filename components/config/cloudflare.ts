@@ -121,10 +121,24 @@ export const access = z.strictObject({
   session: duration.default("12 hours").describe("How long a login lasts"),
 });
 
+export const loadBalancer = z.strictObject({
+  path: absolutePath
+    .default("/")
+    .describe("What Cloudflare asks each edge host for, by https and the first site's name"),
+  expect: z
+    .string()
+    .regex(/^([1-5]\d\d|[1-5]xx)(,([1-5]\d\d|[1-5]xx))*$/, {
+      error: refuse("is not a list of statuses", "write for example 200, or 2xx,301"),
+    })
+    .default("2xx")
+    .describe("Statuses of a host that is well"),
+  interval: duration.default("1 minute").describe("How often it is asked"),
+});
+
 export const cloudflare = z.strictObject({
   zoneId: id("a zone id").describe("Zone in which the DNS records are kept"),
   zone: domainName.optional().describe("Name of the zone; the stack's domain by default"),
-  accountId: id("an account id").optional().describe("Account of the zone; needed for `access`"),
+  accountId: id("an account id").optional().describe("Account of the zone; needed for `access` and `loadBalancer`"),
   plan: z.enum(plans).default("free").describe("Plan of the zone: what it does not allow is refused"),
   proxied: z.boolean().default(false).describe("Visitors reach Cloudflare's addresses instead of the hosts'"),
   manages: z
@@ -144,6 +158,9 @@ export const cloudflare = z.strictObject({
   originPulls: originPulls
     .optional()
     .describe("A client certificate by which Cloudflare shows to the edge that it is Cloudflare; none by default"),
+  loadBalancer: loadBalancer
+    .optional()
+    .describe("Cloudflare sends visitors to those edge hosts that are well; a paid addition to any plan"),
   adopt: z
     .record(z.string(), oneLine)
     .default({})

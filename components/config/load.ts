@@ -50,6 +50,9 @@ export interface Config {
   readonly acme: Acme;
   readonly certificates: readonly Certificate[];
   readonly cloudflare: Cloudflare | "none";
+  /** The zone's API token and address where the configuration names them, not the environment. */
+  readonly cloudflareToken?: pulumi.Output<string>;
+  readonly cloudflareUrl?: string;
   readonly images: Readonly<Record<string, ImageRef>>;
   /** What the stack file says about sizes and limits, as it stands there: part of a release, restored by a rollback. */
   readonly settings: Readonly<Pick<Stack, "services" | "limits">>;
@@ -145,6 +148,8 @@ export function parse(raw: RawConfig): Config {
   const sshKey = raw.values["berth:sshKey"];
   const dnsToken = raw.values["berth:dnsToken"];
   const originPullKey = raw.values["berth:originPullKey"];
+  const cloudflareToken = raw.values["cloudflare:apiToken"];
+  const cloudflareUrl = raw.values["cloudflare:baseUrl"];
   return freeze({
     stack: raw.stack,
     environment: whole.environment,
@@ -175,6 +180,8 @@ export function parse(raw: RawConfig): Config {
     ...(typeof sshKey === "string" && { sshKey }),
     ...(typeof dnsToken === "string" && { dnsToken: pulumi.secret(dnsToken) }),
     ...(typeof originPullKey === "string" && { originPullKey: pulumi.secret(originPullKey) }),
+    ...(typeof cloudflareToken === "string" && { cloudflareToken: pulumi.secret(cloudflareToken) }),
+    ...(typeof cloudflareUrl === "string" && { cloudflareUrl }),
   });
 }
 

@@ -24,7 +24,11 @@ export function stackRules(stack: StackParts, name: string): Finding[] {
     ...hostRules(stack.hosts ?? [], environment, name),
     ...jumpRules(stack.hosts ?? [], stack.jumpHosts ?? {}, environment),
     ...firewallRules(stack.firewall, stack.cloudflare),
-    ...cloudflareRules(stack.cloudflare, stack.domain),
+    ...cloudflareRules(
+      stack.cloudflare,
+      stack.domain,
+      stack.hosts?.filter(({ labels }) => labels?.edge === "true").length,
+    ),
     ...Object.entries(stack.images ?? {}).flatMap(([key, ref]) => pinRules(["images", key], ref, environment, name)),
     ...(environment === "local" ? [] : contactRules(stack)),
   ];

@@ -157,6 +157,8 @@ export default defineSystem({
           { path: "/api/ws", service: "api", websocket: true },
           { path: "/api/health", service: "api", accessLog: false },
           { path: "/", service: "frontend" },
+          // Next names these by their content.
+          { path: "/_next/static", service: "frontend", cache: "hashed" },
         ],
       },
       {

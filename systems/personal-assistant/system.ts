@@ -211,6 +211,7 @@ export default defineSystem({
         headers,
         routes: [
           { ...patience, path: "/", service: "frontend" },
+          // Named by their content, see README.md.
           { ...patience, path: "/assets", service: "frontend", cache: "hashed" },
           { ...patience, path: "/api", service: "api", bodySize: "10 MB" },
           { ...patience, path: "/api/admin", service: "api", access: "operators" },

@@ -48,7 +48,7 @@ const managed = {
   ref: "managed",
   action: "execute",
   expression: "true",
-  action_parameters: { id: "efb7b8c949ac4650a09736dc376e9aee", overrides: { enabled: true, action: "log" } },
+  action_parameters: { id: "efb7b8c949ac4650a09736fc376e9aee", overrides: { enabled: true, action: "log" } },
 };
 
 describe("the lab's Cloudflare: rulesets", () => {
@@ -139,9 +139,16 @@ describe("the lab's Cloudflare: rulesets", () => {
     [
       "a period in between",
       "http_ratelimit",
-      changedLimit({ period: 90 }),
+      changedLimit({ period: 25 }),
       20_120,
-      /not entitled to use the period 90, can only use a period among \[10 60 120 300 600\]/,
+      /not entitled to use the period 25, can only use a period among \[10 15 20 30 40 45 60 90 120 180 240 300 480 600\]/,
+    ],
+    [
+      "a field that the plan's limits may not look at",
+      "http_ratelimit",
+      { ...limit, expression: 'any(http.request.headers["x-a"][*] eq "http.cookie")' },
+      20_120,
+      /not entitled to use the field http\.request\.headers in the phase http_ratelimit/,
     ],
     ["a rule without a limit", "http_ratelimit", { ...block }, 20_150, /ratelimit is required/],
     ["a limit elsewhere", "http_request_firewall_custom", { ...limit }, 20_150, /not allowed in phase/],

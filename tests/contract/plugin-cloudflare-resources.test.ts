@@ -131,14 +131,14 @@ describe("the cloudflare stand-in: resources against the lab's API", () => {
     assert.equal((answer.result as { value: string }).value, "1.3");
   });
 
-  it("says which permission a token lacks, per kind of call", async () => {
+  it("repeats what the service says of a permission that a token lacks, per kind of call", async () => {
     await lab.tokens(`${lab.token} Zone Read`);
     try {
       const settings = { zoneId: lab.zone.id, settingId: "ssl", value: "full" };
       for (const [attempt, expected] of [
-        [() => dns.create(record, context), /POST .*403 Forbidden .*10000.*needs the permission "DNS Write"/],
-        [() => dns.read("1".repeat(32), record, record, context), /GET .*403 .*needs the permission "DNS Read"/],
-        [() => setting.create(settings, context), /PATCH .*403 .*9109.*the permission "Zone Settings Write"/],
+        [() => dns.create(record, context), /POST .*403 Forbidden .*10000.*needs the permission \\"DNS Write\\"/],
+        [() => dns.read("1".repeat(32), record, record, context), /GET .*403 .*needs the permission \\"DNS Read\\"/],
+        [() => setting.create(settings, context), /PATCH .*403 .*9109.*the permission \\"Zone Settings Write\\"/],
       ] as const)
         await assert.rejects(attempt(), expected);
     } finally {

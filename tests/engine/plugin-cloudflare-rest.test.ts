@@ -105,7 +105,7 @@ describe("cloudflare's one-call resources on the real engine", function () {
     await lab.tokens(lab.token);
     assert.notEqual(code, 0);
     const needed =
-      /PUT "http.*\/load_balancers\/monitors\/[0-9a-f]{32}": 403 .*needs the permission "Load Balancing: Monitors and Pools Write"/;
+      /PUT "http.*\/load_balancers\/monitors\/[0-9a-f]{32}": 403 .*needs the permission \\"Load Balancing: Monitors and Pools Write\\"/;
     assert.match(stdout + stderr, needed);
     await project.mustUp();
     assert.ok(await project.isSettled());

@@ -16,6 +16,8 @@ export interface Recorded {
   readonly retainOnDelete: boolean;
   readonly deleteBeforeReplace: boolean | undefined;
   readonly ignoreChanges: readonly string[];
+  /** Names of the hooks that are told when writing it fails. */
+  readonly onError: readonly string[];
 }
 
 export class Recording<Result> {
@@ -109,10 +111,18 @@ interface Request {
   getDeletebeforereplace(): boolean;
   getDeletebeforereplacedefined(): boolean;
   getIgnorechangesList(): string[];
+  getHooks(): { getOnErrorList(): string[] } | undefined;
 }
 
 function listen(hear: (request: Request) => void): void {
-  const monitor = pulumi.runtime.getMonitor() as unknown as { registerResource: (...args: unknown[]) => unknown };
+  const monitor = pulumi.runtime.getMonitor() as unknown as {
+    registerResource: (...args: unknown[]) => unknown;
+    registerErrorHook: (request: unknown, done: (error: null) => void) => void;
+  };
+  // Nothing fails here: hooks are noted with the resources and never called.
+  monitor.registerErrorHook = (_request, done) => {
+    done(null);
+  };
   const register = monitor.registerResource.bind(monitor);
   monitor.registerResource = (...args) => {
     hear(args[0] as Request);
@@ -138,6 +148,7 @@ function read(request: Request): Recorded {
     retainOnDelete: request.getRetainondelete(),
     deleteBeforeReplace: request.getDeletebeforereplacedefined() ? request.getDeletebeforereplace() : undefined,
     ignoreChanges: request.getIgnorechangesList(),
+    onError: request.getHooks()?.getOnErrorList() ?? [],
   };
 }
 

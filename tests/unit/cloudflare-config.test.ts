@@ -124,6 +124,24 @@ const cases: readonly [what: string, more: object, expected: string[]][] = [
     ],
   ],
   [
+    "a load balancer of no account, over one host, that asks too often",
+    { loadBalancer: { interval: "10 seconds" } },
+    [
+      "berth:cloudflare.accountId: is missing; add the account's id, which loadBalancer needs",
+      'berth:cloudflare.loadBalancer: has nothing to choose from, got 1 edge host; label another host edge: "true", or remove it',
+      'berth:cloudflare.loadBalancer.interval: is not a time that the plan free allows, got "10 seconds"; write "15 seconds" to "1 hour"',
+    ],
+  ],
+  [
+    "a load balancer that nobody comes through, and statuses that there are not",
+    { proxied: false, accountId: "0".repeat(32), loadBalancer: { expect: "9xx" } },
+    [
+      "berth:cloudflare.loadBalancer: does nothing, since visitors do not come through Cloudflare; write proxied: true, or remove it",
+      'berth:cloudflare.loadBalancer: has nothing to choose from, got 1 edge host; label another host edge: "true", or remove it',
+      'berth:cloudflare.loadBalancer.expect: is not a list of statuses, got "9xx"; write for example 200, or 2xx,301',
+    ],
+  ],
+  [
     "the import id of another zone",
     { adopt: { "zone-http_ratelimit": `zones/${"f".repeat(32)}/${"e".repeat(32)}` } },
     [

@@ -53,8 +53,8 @@ describe("ZoneRecords", () => {
   it("takes over a record that is there as it is", async () => {
     const adopt = { "dns-vm-1-palmistry.test": `${zoneId}/${"e".repeat(32)}` };
     const dns = await build({ zoneId, adopt });
-    assert.deepEqual(dns.get("dns-vm-1-palmistry.test").ignoreChanges, ["name", "type", "content", "ttl", "proxied"]);
-    assert.deepEqual(dns.get("dns-vm-1-api.palmistry.test").ignoreChanges, []);
+    assert.deepEqual(dns.get("dns-vm-1-palmistry.test").ignoreChanges, ["*"]);
+    assert.deepEqual(dns.get("dns-vm-1-api.palmistry.test").ignoreChanges, ["comment", "tags"]);
   });
 
   it("creates nothing without a zone, whatever the address", async () => {

@@ -140,7 +140,9 @@ describe("ZoneRules", () => {
       ["strict", "1.2", "on", "on", "off", "on", 0],
     );
     assert.equal(zone.get("zone-tiered-cache").inputs["value"], "on");
-    assert.ok(!zone.resources.some(({ type }) => type.includes("Ruleset") || type.includes("zone:Zone")));
+    const rulesets = zone.resources.filter(({ type }) => type.includes("Ruleset")).map(({ name }) => name);
+    assert.deepEqual(rulesets, ["zone-http_request_cache_settings"], "palmistry has files that are kept");
+    assert.ok(!zone.resources.some(({ type }) => type.includes("zone:Zone")));
   });
 
   for (const [what, more] of [
@@ -170,7 +172,23 @@ describe("ZoneRules", () => {
     const ruleset = (await build({ proxied: true, headers: { "X-A": "b" }, adopt })).get(
       "zone-http_response_headers_transform",
     );
-    assert.deepEqual(ruleset.ignoreChanges, ["rules", "name", "description"]);
+    assert.deepEqual(ruleset.ignoreChanges, ["*"]);
+  });
+
+  it("never renames a ruleset, which would make another one of a phase that has one", async () => {
+    const ruleset = (await build({ proxied: true, headers: { "X-A": "b" } })).get(
+      "zone-http_response_headers_transform",
+    );
+    assert.deepEqual(ruleset.ignoreChanges, ["name"]);
+  });
+
+  it("explains the refusals of all that it makes", async () => {
+    const records = [{ type: "TXT", name: "${domain}", text: "x" }];
+    const zone = await build({ proxied: true, headers: { "X-A": "b" }, records });
+    const unexplained = zone.resources.filter(
+      ({ type, onError }) => type.startsWith("cloudflare:") && onError.length === 0,
+    );
+    assert.deepEqual(unexplained, []);
   });
 
   it("asks operators to log in before their routes", async () => {

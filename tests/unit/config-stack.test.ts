@@ -54,7 +54,7 @@ const refusals: readonly Refusal[] = [
     { "berth:cloudflare": { zoneId: "0".repeat(32), proxy: true } },
     [
       "berth:cloudflare.proxy: is not a known key; use zoneId, zone, accountId, plan, proxied, manages, records, settings, " +
-        "firewall, rateLimits, cache, headers, access, originPulls or adopt",
+        "firewall, rateLimits, cache, headers, access, originPulls, loadBalancer or adopt",
     ],
   ],
   [
@@ -206,7 +206,7 @@ const refusals: readonly Refusal[] = [
     },
     [
       'berth:maintenance[0].host: is no host of the system, got "shop.${domain}"; use ${domain} or api.${domain}',
-      'berth:maintenance[1].path: is no route of palmistry.test, got "/api/v9"; use /, /api/, /api/ws or /api/health',
+      'berth:maintenance[1].path: is no route of palmistry.test, got "/api/v9"; use /, /api/, /api/ws, /api/health or /_next/static',
       'berth:maintenance[2].retryAfter: is not a duration, got "soon"; write a number above 0, a blank and a unit, for example "30 seconds"',
     ],
   ],

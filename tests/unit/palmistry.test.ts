@@ -116,10 +116,15 @@ describe("palmistry", () => {
   it("routes /api/ to the API and the rest to the frontend, and the API's host to the API alone", () => {
     assert.deepEqual([site.host, apiHost.host], ["palmistry.test", "api.palmistry.test"]);
     assert.equal(routeOf(site, "/").service, "frontend");
-    const others = site.routes.filter(({ path }) => path !== "/");
+    const others = site.routes.filter(({ service }) => service !== "frontend");
     assert.ok(others.every(({ path, service }) => path.startsWith("/api/") && service === "api"));
     assert.ok(others.every(({ stripPrefix }) => !stripPrefix));
     assert.ok(apiHost.routes.every(({ service }) => service === "api"));
+  });
+
+  it("has browsers and the CDN keep what Next names by its content", () => {
+    const kept = site.routes.filter(({ cache }) => cache === "hashed").map(({ path, service }) => [path, service]);
+    assert.deepEqual(kept, [["/_next/static", "frontend"]]);
   });
 
   it("limits visitors of the API to 10 requests a second, but for health and WebSockets", () => {

@@ -219,6 +219,15 @@ describe("personal-assistant in production", () => {
     assert.equal(system.edge.certificates.main?.key, "rsa-4096");
   });
 
+  it("has visitors come through Cloudflare, which keeps the static files of the frontend", () => {
+    assert.ok(cloudflare !== "none" && cloudflare.proxied);
+    const kept = system.edge.sites.flatMap(({ routes }) => routes.filter(({ cache }) => cache === "hashed"));
+    assert.deepEqual(
+      kept.map(({ path, service }) => [path, service]),
+      [["/assets", "frontend"]],
+    );
+  });
+
   it("answers operators alone on administration and on what the database tells", () => {
     const closed = system.edge.sites[0]?.routes.filter(({ access }) => access === "operators").map(({ path }) => path);
     assert.deepEqual(closed, ["/api/admin", "/health/database"]);

@@ -9,8 +9,6 @@ export interface Call {
   /** Below the base URL, for example `zones/…/dns_records`. */
   readonly path: string;
   readonly body?: Readonly<Record<string, unknown>>;
-  /** The token permission that the call needs; told when the API refuses it. */
-  readonly permission: string;
 }
 
 /** An answer with a status of 400 or more, in the real provider's words. */
@@ -50,8 +48,7 @@ export class Client {
         const { result } = (await response.json()) as { result?: unknown };
         return (result ?? {}) as Record<string, unknown>;
       }
-      const failure =
-        response instanceof Response ? await refusal(request, call, response) : unreachable(request, response);
+      const failure = response instanceof Response ? await refusal(request, response) : unreachable(request, response);
       if (caller.signal.aborted || !mayRetry(response) || retry === maxRetries) throw failure;
       const delay = retryDelay(response, retry);
       caller.log?.("warning", `${failure.message}; trying again in ${delay / 1000} s (${retry + 1} of ${maxRetries})`);
@@ -77,14 +74,10 @@ export class Client {
   }
 }
 
-async function refusal(request: string, { permission, path }: Call, response: Response): Promise<ApiFailure> {
+async function refusal(request: string, response: Response): Promise<ApiFailure> {
   const { status, statusText } = response;
-  const hint =
-    status === 401 || status === 403
-      ? `; the API token is not valid for this call: it needs the permission "${permission}" on this ${path.startsWith("accounts/") ? "account" : "zone"}`
-      : "";
   const text = (await response.text()).trim();
-  return new ApiFailure(`failed to make http request: ${request}: ${status} ${statusText} ${text}${hint}`, status);
+  return new ApiFailure(`failed to make http request: ${request}: ${status} ${statusText} ${text}`, status);
 }
 
 function unreachable(request: string, error: Error): Error {

@@ -32,7 +32,7 @@ export const dnsRecord: ResourceType<Client> = {
           "When a DNS record is marked as `proxied` the TTL must be 1 as Cloudflare will control the TTL internally.",
       );
     const path = records(news);
-    const result = await client.call({ method: "POST", path, body: body(news), permission: "DNS Write" }, caller);
+    const result = await client.call({ method: "POST", path, body: body(news) }, caller);
     return { id: String(result["id"]), outputs: { ...outputs(result, news), ...news } };
   },
   async read(id, olds, oldInputs, { client, ...caller }) {
@@ -47,11 +47,11 @@ export const dnsRecord: ResourceType<Client> = {
   async update({ id, olds, news }, { client, ...caller }) {
     const path = `${records(news)}/${id}`;
     const whole = body(news, olds);
-    const result = await client.call({ method: "PUT", path, body: whole, permission: "DNS Write" }, caller);
+    const result = await client.call({ method: "PUT", path, body: whole }, caller);
     return { ...outputs(result, news), ...news };
   },
   async delete(id, olds, { client, ...caller }) {
-    await client.call({ method: "DELETE", path: `${records(olds)}/${id}`, permission: "DNS Write" }, caller);
+    await client.call({ method: "DELETE", path: `${records(olds)}/${id}` }, caller);
   },
 };
 
@@ -89,7 +89,7 @@ async function find(client: Client, caller: Caller, olds: Properties, id: string
   const query = olds["includeShadowMetadata"] === true ? "?include_shadow_metadata=true" : "";
   try {
     const path = `${records(olds)}/${id}${query}`;
-    return await client.call({ method: "GET", path, permission: "DNS Read" }, caller);
+    return await client.call({ method: "GET", path }, caller);
   } catch (error) {
     if (error instanceof ApiFailure && error.status === 404) return undefined;
     throw error;

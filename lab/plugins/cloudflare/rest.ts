@@ -2,7 +2,7 @@ import { isEqual } from "../framework/diff.ts";
 import type { CheckFailure, Context, Properties, ResourceType } from "../framework/types.ts";
 import { isPlainObject } from "../framework/wire.ts";
 import { schemaFailures, type Attribute, type Attributes } from "./attributes.ts";
-import { ApiFailure, type Call, type Client } from "./client.ts";
+import { ApiFailure, type Client } from "./client.ts";
 import { camelCase, snakeCase } from "./fields.ts";
 import { diff, importInputs, plan, project, recall, settle } from "./plan.ts";
 
@@ -16,8 +16,6 @@ export interface Description {
   readonly inPath: readonly string[];
   /** Where such objects are listed or, for a `single`, where it is. */
   readonly path: (properties: Properties) => string;
-  /** The permission less its `Read` or `Write`. */
-  readonly group: (properties: Properties) => string;
   /** In the real provider's words, for example `<zone_id>/<ruleset_id>`. */
   readonly importForm: string;
   /** Properties out of the parts of an import id, its `id` among them. */
@@ -42,11 +40,6 @@ export function restResource(description: Description): ResourceType<Client> {
   const { inputs, outputs, amend = (planned: Properties): Properties => planned } = description;
   const attributes: Attributes = { ...inputs, ...readOnly(outputs) };
   const told = Object.entries(attributes);
-  const call = (request: Omit<Call, "permission">, properties: Properties, context: Context<Client>) => {
-    const access = request.method === "GET" ? "Read" : "Write";
-    const permission = `${description.group(properties)} ${access}`;
-    return context.client.call({ ...request, permission }, context);
-  };
   const place = (properties: Properties, id: string) =>
     description.single === true ? description.path(properties) : `${description.path(properties)}/${id}`;
   const body = (planned: Properties, olds: Properties = {}, patch = false) => {
@@ -58,7 +51,7 @@ export function restResource(description: Description): ResourceType<Client> {
     const planned = amend(plan(inputs, news));
     const method = description.update ?? "PUT";
     const request = { method, path: place(news, id), body: body(planned, olds, method === "PATCH") };
-    const live = fromBody(attributes, await call(request, news, context));
+    const live = fromBody(attributes, await context.client.call(request, context));
     return { ...keep(attributes, olds), ...settle(attributes, planned, live) };
   };
   return {
@@ -73,7 +66,7 @@ export function restResource(description: Description): ResourceType<Client> {
     async create(news, context) {
       const planned = amend(plan(inputs, news));
       const request = { method: description.create, path: description.path(news), body: body(planned) };
-      const result = await call(request, news, context);
+      const result = await context.client.call(request, context);
       const live = fromBody(attributes, result);
       const id = description.single === true ? news["zoneId"] : result["id"];
       return { id: String(id), outputs: settle(attributes, planned, live) };
@@ -82,7 +75,7 @@ export function restResource(description: Description): ResourceType<Client> {
       const imported = Object.keys(olds).length === 0;
       const found = imported ? importedProperties(description, id) : { ...olds, id };
       const { id: own, ...known } = found;
-      const result = await find(() => call({ method: "GET", path: place(found, String(own)) }, found, context));
+      const result = await find(() => context.client.call({ method: "GET", path: place(found, String(own)) }, context));
       if (!result) return undefined;
       const fresh = { ...fromBody(attributes, result), ...pathProperties(description, known) };
       const live = recall(attributes, description.read?.(fresh, olds) ?? fresh, olds);
@@ -91,7 +84,7 @@ export function restResource(description: Description): ResourceType<Client> {
     },
     ...(description.update ? { update: ({ id, olds, news }, context) => update(id, olds, news, context) } : {}),
     async delete(id, olds, context) {
-      if (description.delete) await call({ method: "DELETE", path: place(olds, id) }, olds, context);
+      if (description.delete) await context.client.call({ method: "DELETE", path: place(olds, id) }, context);
       else
         context.log?.("warning", `${description.path(olds)} keeps its value at Cloudflare; change it there to undo it`);
     },

@@ -35,7 +35,7 @@ export const zoneSetting: ResourceType<Client> = {
     const [zoneId, settingId] = imported ? splitImportId(id, "<zone_id>/<setting_id>") : [String(olds["zoneId"]), id];
     try {
       const path = `zones/${zoneId}/settings/${settingId}`;
-      const result = await client.call({ method: "GET", path, permission: "Zone Settings Read" }, caller);
+      const result = await client.call({ method: "GET", path }, caller);
       const live = outputs(result, { zoneId, settingId });
       const keys = imported ? ["settingId", "value", "zoneId"] : Object.keys(oldInputs);
       const liveInputs = given(Object.fromEntries(keys.map((key) => [key, live[key]])));
@@ -58,7 +58,7 @@ export const zoneSetting: ResourceType<Client> = {
 function patch(news: Properties, { client, ...caller }: Context<Client>): Promise<Properties> {
   const path = `zones/${String(news["zoneId"])}/settings/${String(news["settingId"])}`;
   const body = given({ value: news["value"], enabled: news["enabled"] });
-  return client.call({ method: "PATCH", path, body, permission: "Zone Settings Write" }, caller);
+  return client.call({ method: "PATCH", path, body }, caller);
 }
 
 function outputs(result: Properties, known: Properties): Properties {

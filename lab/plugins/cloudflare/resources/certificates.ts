@@ -7,7 +7,6 @@ import type {
 import { list, number, text, told, truth, type Attribute } from "../attributes.ts";
 import { restResource, scopedImport, zoneImport } from "../rest.ts";
 
-const group = () => "SSL and Certificates";
 /** The service may give back a certificate with another end of its last line. */
 const samePem = (live: unknown, wanted: unknown): boolean =>
   typeof live === "string" && typeof wanted === "string" && live.trimEnd() === wanted.trimEnd();
@@ -27,7 +26,6 @@ export const originCaCertificate = restResource({
   outputs: { certificate: told(), expiresOn: told() },
   inPath: [],
   path: () => "certificates",
-  group,
   importForm: "<certificate_id>",
   imported: ([id, ...rest]) => (id === undefined || rest.length > 0 ? undefined : { id }),
   create: "POST",
@@ -43,7 +41,6 @@ export const originPullsSettings = restResource({
   outputs: {},
   inPath: ["zoneId"],
   path: ({ zoneId }) => `zones/${String(zoneId)}/origin_tls_client_auth/settings`,
-  group,
   importForm: "<zone_id>",
   imported: zoneImport,
   single: true,
@@ -71,7 +68,6 @@ export const originPullsCertificate = restResource({
   outputs: { ...described, certificateId: told({ stable: true, wire: "id" }), enabled: told() },
   inPath: ["zoneId"],
   path: ({ zoneId }) => `zones/${String(zoneId)}/origin_tls_client_auth`,
-  group,
   importForm: "<zone_id>/<certificate_id>",
   imported: scopedImport("zoneId"),
   create: "POST",
@@ -85,7 +81,6 @@ export const originPullsHostnameCertificate = restResource({
   outputs: described,
   inPath: ["zoneId"],
   path: ({ zoneId }) => `zones/${String(zoneId)}/origin_tls_client_auth/hostnames/certificates`,
-  group,
   importForm: "<zone_id>/<certificate_id>",
   imported: scopedImport("zoneId"),
   create: "POST",

@@ -2,7 +2,6 @@ import type { LoadBalancerArgs, LoadBalancerMonitorArgs, LoadBalancerPoolArgs, t
 import { foreign, list, map, number, object, text, told, truth, type Attribute } from "../attributes.ts";
 import { restResource, scopedImport } from "../rest.ts";
 
-const probes = () => "Load Balancing: Monitors and Pools";
 const dates = { createdOn: told({ stable: true }), modifiedOn: told() };
 
 /** `cloudflare.LoadBalancerMonitor`. */
@@ -29,7 +28,6 @@ export const loadBalancerMonitor = restResource({
   outputs: dates,
   inPath: ["accountId"],
   path: ({ accountId }) => `accounts/${String(accountId)}/load_balancers/monitors`,
-  group: probes,
   importForm: "<account_id>/<monitor_id>",
   imported: scopedImport("accountId"),
   create: "POST",
@@ -96,7 +94,6 @@ export const loadBalancerPool = restResource({
   outputs: { ...dates, disabledAt: told(), networks: told() },
   inPath: ["accountId"],
   path: ({ accountId }) => `accounts/${String(accountId)}/load_balancers/pools`,
-  group: probes,
   importForm: "<account_id>/<pool_id>",
   imported: scopedImport("accountId"),
   create: "POST",
@@ -161,7 +158,6 @@ export const loadBalancer = restResource({
   outputs: { createdOn: told(), modifiedOn: told(), zoneName: told() },
   inPath: ["zoneId"],
   path: ({ zoneId }) => `zones/${String(zoneId)}/load_balancers`,
-  group: () => "Load Balancers",
   importForm: "<zone_id>/<load_balancer_id>",
   imported: scopedImport("zoneId"),
   create: "POST",

@@ -39,7 +39,7 @@ export const originPulls: ResourceType<Client> = {
     const [zoneId, host] = imported ? splitImportId(id, "<zone_id>/<hostname>") : [String(olds["zoneId"]), id];
     try {
       const path = `${place(zoneId)}/${host}`;
-      const result = await client.call({ method: "GET", path, permission: "SSL and Certificates Read" }, caller);
+      const result = await client.call({ method: "GET", path }, caller);
       const config = given({ configs: olds["configs"], zoneId });
       return { id: host, outputs: { ...told(result), ...config }, inputs: config };
     } catch (error) {
@@ -51,7 +51,7 @@ export const originPulls: ResourceType<Client> = {
   async delete(_id, olds, { client, ...caller }) {
     const config = [{ hostname: olds["hostname"], cert_id: olds["certId"], enabled: null }];
     const call = { method: "PUT", path: place(String(olds["zoneId"])), body: { config } } as const;
-    await client.call({ ...call, permission: "SSL and Certificates Write" }, caller);
+    await client.call({ ...call }, caller);
   },
 };
 
@@ -67,7 +67,7 @@ async function put(news: Properties, { client, ...caller }: Context<Client>): Pr
   if (host === undefined || host === "") throw new Error("missing hostname: config[0].hostname must not be empty");
   const config = [given({ hostname: host, cert_id: wanted["certId"], enabled: wanted["enabled"] })];
   const call = { method: "PUT", path: place(String(news["zoneId"])), body: { config } } as const;
-  const result = await client.call({ ...call, permission: "SSL and Certificates Write" }, caller);
+  const result = await client.call({ ...call }, caller);
   // The answer is the list of all hosts of the zone.
   const own = (result as unknown as Properties[]).find((each) => each["hostname"] === host);
   if (!own) throw new Error(`hostname not found in response: hostname "${host}" not found in API response`);

@@ -208,13 +208,6 @@ const phases = [
   ...["magic_transit", "magic_transit_ids_managed", "magic_transit_managed", "magic_transit_ratelimit"],
 ];
 
-/** The permission that a phase takes. */
-const groups: Readonly<Record<string, string>> = {
-  http_request_cache_settings: "Cache Settings",
-  http_response_headers_transform: "Zone Transform Rules",
-  http_request_dynamic_redirect: "Dynamic URL Redirects",
-};
-
 /** `cloudflare.Ruleset`: all rules of a zone's phase. A new one before the old one goes is refused by the service. */
 export const ruleset = restResource({
   inputs: {
@@ -229,7 +222,6 @@ export const ruleset = restResource({
   outputs: { lastUpdated: told(), version: told() },
   inPath: ["accountId", "zoneId"],
   path: (properties) => `${scopePath(properties)}/rulesets`,
-  group: ({ phase }) => groups[String(phase)] ?? "Zone WAF",
   importForm: "<{accounts|zones}/{account_id|zone_id}>/<ruleset_id>",
   imported: eitherImport,
   create: "POST",

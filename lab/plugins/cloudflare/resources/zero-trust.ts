@@ -8,7 +8,6 @@ import type { Properties } from "../../framework/types.ts";
 import { foreign, list, number, object, set, text, told, truth, type Attribute } from "../attributes.ts";
 import { eitherImport, eitherScope, restResource, scopedImport, scopePath } from "../rest.ts";
 
-const apps = () => "Access: Apps and Policies";
 const one = (key: string, wire?: string): Attribute =>
   object({ [key]: text({ required: true, ...(wire === undefined ? {} : { wire }) }) });
 
@@ -63,7 +62,6 @@ export const accessPolicy = restResource({
   outputs: {},
   inPath: ["accountId"],
   path: ({ accountId }) => `accounts/${String(accountId)}/access/policies`,
-  group: apps,
   importForm: "<account_id>/<policy_id>",
   imported: scopedImport("accountId"),
   create: "POST",
@@ -146,7 +144,6 @@ export const accessApplication = restResource({
   outputs: { aud: told({ stable: true }) },
   inPath: ["accountId", "zoneId"],
   path: (properties) => `${scopePath(properties)}/access/apps`,
-  group: apps,
   importForm: "<{accounts|zones}/{account_id|zone_id}>/<app_id>",
   imported: eitherImport,
   create: "POST",
@@ -193,7 +190,6 @@ export const accessServiceToken = restResource({
   },
   inPath: ["accountId", "zoneId"],
   path: (properties) => `${scopePath(properties)}/access/service_tokens`,
-  group: () => "Access: Service Tokens",
   importForm: "<{accounts|zones}/{account_id|zone_id}>/<service_token_id>",
   imported: eitherImport,
   create: "POST",
