@@ -31,6 +31,8 @@ describe("a prepared host, seen by public scanners", function () {
     );
     before_ = await audit();
     await prepareHost(machine);
+    // Begun already: what it will compare with is there when it ends.
+    await machine.inside("systemctl", "start", "berth-integrity");
     await machine.must(machine.here(renderMember({ stack: machine.stack, host: machine.host, first: true }), "join"));
   });
   after(async () => {
@@ -81,9 +83,9 @@ describe("a prepared host, seen by public scanners", function () {
       ].join(" && "),
     );
     const published = { 22: "open", 80: "closed", 443: "open" };
-    for (const address of [machine.address, address6]) {
-      assert.deepEqual(await scanner.ports(address), published, address);
-    }
+    assert.deepEqual(await scanner.ports(machine.address), published);
+    // The lab's Docker publishes on IPv4 alone; what listens on the host's own network does on both.
+    assert.deepEqual(await scanner.ports(address6), { ...published, 443: "closed" });
     await machine.inside("nft", "delete", "table", "inet", "berth");
     const bare = await scanner.ports(machine.address);
     for (const port of [2377, 7946, 8080, 8081, 8082])

@@ -50,7 +50,7 @@ place() {
 }
 
 main() {
-  place /etc/aide/berth.conf <<'END'
+  place /etc/aide/aide.conf <<'END'
 # Managed by berth.
 database_in=file:/var/lib/aide/berth.db
 database_out=file:/var/lib/aide/berth.db.new
@@ -84,10 +84,10 @@ altered=$(dpkg --verify | sed -n 's/^..5[^ ]* *\(\/.*\)/\1/p')
 %s
 ' "$altered"
 if [ -e /var/lib/aide/berth.db ]; then
-  aide --config=/etc/aide/berth.conf --update
+  aide --config=/etc/aide/aide.conf --update
   status=$?
 else
-  aide --config=/etc/aide/berth.conf --init >/dev/null
+  aide --config=/etc/aide/aide.conf --init >/dev/null
   status=$?
 fi
 # Below 8 it says which kinds of changes there were.
@@ -122,6 +122,10 @@ END
   enabled berth-integrity.timer
   if ! systemctl is-active --quiet berth-integrity.timer; then
     differs 'berth-integrity.timer does not run' || systemctl start berth-integrity.timer
+  fi
+  # What it compares with tomorrow; nobody waits for it.
+  if [ "$looking" != check ] && [ ! -e /var/lib/aide/berth.db ]; then
+    systemctl start --no-block berth-integrity.service
   fi
 }
 
