@@ -170,9 +170,9 @@ describe("certificates of an edge host", function () {
     assert.equal((await host.metrics("main"))["placeholder"], 1, "visitors find the edge before the certificate");
     await host.must(host.certificate("shop", main));
     await host.must(host.certificate("shop", wild, token));
-    for (const of of [site, below]) {
-      assert.match(String((await host.shown(of)).issuer.CN), /Pebble/);
-      assert.ok(!before.includes(await serial(of)), of);
+    for (const name of [site, below]) {
+      assert.match(String((await host.shown(name)).issuer.CN), /Pebble/);
+      assert.ok(!before.includes(await serial(name)), name);
     }
     await servesOn();
   });
