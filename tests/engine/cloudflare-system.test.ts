@@ -346,23 +346,4 @@ describe("a system's part at Cloudflare on the real engine", function () {
       await project.mustUp();
       assert.ok(await project.isSettled());
     });
-
-  it("explains a refused deletion too: in an up, and in a destroy that runs the program", async () => {
-    const without = permissions.filter((each) => each !== "Load Balancers Write").join(", ");
-    const message =
-      /lacks the permission "Load Balancers Write" on this zone, got 403 from DELETE zones\/\w+\/load_balancers\/\w+ for balancer-palmistry\.test/;
-    await say({ loadBalancer: undefined });
-    await lab.tokens(`${lab.token} ${without}`);
-    const up = await project.up();
-    const silent = await project.run("destroy", "--yes", "--skip-preview");
-    const telling = await project.run("destroy", "--yes", "--skip-preview", "--run-program");
-    await lab.tokens(lab.token);
-    assert.deepEqual(
-      [up, silent, telling].filter(({ code }) => code === 0),
-      [],
-    );
-    assert.match(text(up), message);
-    assert.match(text(silent), /Cloudflare's answer, which pulumi destroy --run-program shows/);
-    assert.match(text(telling), message);
-  });
 });
