@@ -88,6 +88,9 @@ http:
 `;
 }
 
+/** What the lab's Cloudflare runs from, beside packages: it is written here and has no image of its own. */
+export const cloudflareSources = ["lab/cloudflare", "components/cloudflare/ranges.ts"] as const;
+
 async function startCloudflare(docker: Docker, lab: Lab, place: Place, report: (step: string) => void) {
   const directory = join(lab.directory, "cloudflare");
   const zones = await Promise.all(
@@ -113,14 +116,14 @@ async function startCloudflare(docker: Docker, lab: Lab, place: Place, report: (
     aliases: ["cloudflare.test"],
     ports: { [place.port]: "8080/tcp" },
     binds: [
-      // The repository's own Node and sources: this part is written here and has no image of its own.
+      // The repository's own Node.
       `${join(lab.root, "node_modules")}:${home}/node_modules:ro`,
       `${join(lab.root, "package.json")}:${home}/package.json:ro`,
-      `${join(lab.root, "lab/cloudflare")}:${home}/lab/cloudflare:ro`,
+      ...cloudflareSources.map((path) => `${join(lab.root, path)}:${home}/${path}:ro`),
       `${join(directory, "token")}:/token:ro`,
       `${await ensureVolume(docker, lab, "cloudflare")}:/data`,
     ],
-    contentHash: hash(readFiles(join(lab.root, "lab/cloudflare"))),
+    contentHash: hash(cloudflareSources.map((path) => readFiles(join(lab.root, path)))),
   });
   const base = `http://127.0.0.1:${place.port}`;
   await until("cloudflare", () => get(`${base}/lab/health`));

@@ -1,6 +1,6 @@
 import { randomBytes, randomInt } from "node:crypto";
 import { access, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { createServer, type Server } from "node:net";
+import { createServer, type ListenOptions, type Server } from "node:net";
 import { dirname } from "node:path";
 
 /** The file's text, or undefined when there is no such file. */
@@ -64,19 +64,27 @@ export async function keptPorts(path: string): Promise<Readonly<Record<string, n
  * Different free ports on 127.0.0.1, all held at once while they are looked for.
  *
  * Below the range from which Linux and Docker hand out ports of their own accord (32768 and up): between the look and
- * the use nobody takes one but on purpose.
+ * the use nobody takes one but on purpose, and no other process of this kind gets it as long as this one lives.
  */
 export async function freePorts(count: number): Promise<number[]> {
   const servers: Server[] = [];
   try {
     while (servers.length < count) {
-      const server = await listenIfFree(randomInt(20_000, 30_000));
+      const port = randomInt(20_000, 30_000);
+      const server = (await reserve(port)) ? await listenIfFree(port) : undefined;
       if (server) servers.push(server);
     }
     return servers.map((server) => (server.address() as { port: number }).port);
   } finally {
     await Promise.all(servers.map(close));
   }
+}
+
+/** Whether the port is this process's until it ends: one socket of a name has no file, and goes with its process. */
+async function reserve(port: number): Promise<boolean> {
+  const server = await ifFree({ path: `\0berth-port-${port}` });
+  server?.unref();
+  return server !== undefined;
 }
 
 /** Whether something listens on 127.0.0.1 there, on this address or on all of them. */
@@ -94,18 +102,22 @@ export async function isPortTaken(port: number): Promise<boolean> {
   }
 }
 
-async function listenIfFree(port: number) {
-  return listen(port).catch((error: unknown) => {
+async function listenIfFree(port: number): Promise<Server | undefined> {
+  return ifFree({ port, host: "127.0.0.1", exclusive: true });
+}
+
+async function ifFree(address: ListenOptions): Promise<Server | undefined> {
+  return listen(address).catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === "EADDRINUSE") return undefined;
     throw error;
   });
 }
 
-function listen(port: number): Promise<Server> {
+function listen(address: ListenOptions): Promise<Server> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", reject);
-    server.listen({ port, host: "127.0.0.1", exclusive: true }, () => {
+    server.listen(address, () => {
       resolve(server);
     });
   });

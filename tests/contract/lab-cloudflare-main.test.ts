@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
+import { cloudflareSources } from "../../lab/parts.ts";
 
-const main = join(import.meta.dirname, "../../lab/cloudflare/main.ts");
+const root = join(import.meta.dirname, "../..");
+const main = join(root, "lab/cloudflare/main.ts");
 const zoneId = "5f0c0ffee0ddba11deadbeef00112233";
 
 describe("the lab's Cloudflare as a process", () => {
@@ -21,8 +23,13 @@ describe("the lab's Cloudflare as a process", () => {
   });
   after(() => rm(directory, { recursive: true }));
 
-  it("says where it listens, serves, and ends on SIGTERM", async () => {
-    const child = spawn(process.execPath, [main, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+  it("says where it listens, serves, and ends on SIGTERM, from nothing but what its container has", async () => {
+    for (const path of cloudflareSources) await cp(join(root, path), join(directory, path), { recursive: true });
+    for (const path of ["package.json", "node_modules"]) await symlink(join(root, path), join(directory, path));
+    const there = join(directory, "lab/cloudflare/main.ts");
+    const child = spawn(process.execPath, ["--preserve-symlinks", there, ...args], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     const ended = once(child, "exit");
     try {
       const [line] = (await once(createInterface(child.stdout), "line")) as [string];

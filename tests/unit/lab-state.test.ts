@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { withLock } from "../../lab/lock.ts";
 import { freePorts, isPortTaken, keepPorts, once, writeFileAtomic } from "../../lab/state.ts";
 
@@ -52,6 +54,14 @@ describe("ports of the lab", () => {
     const ports = await freePorts(8);
     assert.equal(new Set(ports).size, 8);
     assert.ok(Math.max(...ports) < 32768, ports.join(", "));
+  });
+
+  it("are nobody else's as long as the process lives that was given them", async () => {
+    const [port = 0] = await freePorts(1);
+    const name = JSON.stringify(`\0berth-port-${port}`);
+    const other = `require("node:net").createServer().on("error", ({ code }) => console.log(code)).listen(${name}, () => process.exit(console.log("free")))`;
+    const { stdout } = await promisify(execFile)(process.execPath, ["--eval", other]);
+    assert.equal(stdout, "EADDRINUSE\n");
   });
 
   it("count as taken while something listens there", async () => {
