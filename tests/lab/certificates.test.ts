@@ -163,6 +163,7 @@ describe("certificates of an edge host", function () {
 
   it("gets new certificates on a host that was set up anew, by what `up` runs there again", async () => {
     await host.cloudflare.tokens(host.cloudflare.token, `${token} DNS Write, Zone Read`);
+    await host.must(serve());
     const before = [await serial(), await serial(below)];
     await host.loseAll();
     await host.must(host.runtime());
