@@ -171,6 +171,15 @@ describe("a host that joins", () => {
     assert.match(ran.calls, /manager\.swarm: sh -s node2 manager active vm-1 vm-2 vm-3\n$/);
   });
 
+  it("does not ask itself, which the swarm still lists when it was set up anew", () => {
+    const ran = run(member(second), "join", {
+      ...found,
+      "manager.swarm: docker info": `echo '"10.0.0.2:2377","10.0.0.1:2377",'`,
+    });
+    assert.equal(ran.code, 0, ran.err);
+    assert.ok(ran.input.includes('"RemoteAddrs":["10.0.0.1:2377"]'), ran.input);
+  });
+
   it("says what Docker says when it cannot join", () => {
     const ran = run(member(second), "join", { ...found, "vm-2: curl": `printf '{"message":"no route"} 500'` });
     assert.equal(ran.code, 1);

@@ -154,7 +154,9 @@ done'
 }
 
 join_swarm() {
-  managers=$(ask 'docker info --format "{{range .Swarm.RemoteManagers}}\"{{.Addr}}\",{{end}}"')
+  # A machine that was set up anew is still listed, at its own address, and nobody joins by himself.
+  managers=$(ask 'docker info --format "{{range .Swarm.RemoteManagers}}\"{{.Addr}}\",{{end}}"' |
+    sed "s/\"$address:2377\",//")
   token=$(ask "docker swarm join-token --quiet $role")
   answer=$(printf '{"ListenAddr":"%s:2377","AdvertiseAddr":"%s","RemoteAddrs":[%s],"JoinToken":"%s"}' \
     "$address" "$address" "${managers%,}" "$token" |
