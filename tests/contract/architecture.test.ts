@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
+import { stripTypeScriptTypes } from "node:module";
 import { join } from "node:path";
 import { verbs } from "../../operations/main.ts";
 import {
@@ -262,5 +263,19 @@ describe("the rules of the source tree", () => {
     assert.deepEqual(exactVersions({ dependencies: { a: "^1.0.0" }, devDependencies: { b: "1.0.0" } }), [
       "package.json: a: is a range, got ^1.0.0; pin one version",
     ]);
+  });
+
+  it("is what Node can strip of its types, also where only a lab would load it", () => {
+    const unreadable = tree.flatMap(({ path, text }) => {
+      if (!path.endsWith(".ts")) return [];
+      try {
+        stripTypeScriptTypes(text);
+        return [];
+      } catch (error) {
+        return [`${path}: ${(error as Error).message}`];
+      }
+    });
+    assert.deepEqual(unreadable, []);
+    assert.throws(() => stripTypeScriptTypes("for (const of of [1]) { of; }\nenum A { b }"));
   });
 });
