@@ -29,10 +29,12 @@ export interface SshConfigArgs {
   readonly manager: string;
   /** A private key is given in the configuration; without it the SSH agent and the user's own keys are used. */
   readonly key: boolean;
+  /** Connections outlive their `ssh` for those that follow. @default true */
+  readonly shared?: boolean;
 }
 
 /** One `Host` per machine, named as in the stack file, and one set of options for all of them. */
-export function renderSshConfig({ stack, hosts, manager, key }: SshConfigArgs): string {
+export function renderSshConfig({ stack, hosts, manager, key, shared = true }: SshConfigArgs): string {
   const directory = sshDirectory(stack);
   const alias = hosts.filter(({ name }) => name === manager);
   return [
@@ -52,9 +54,7 @@ export function renderSshConfig({ stack, hosts, manager, key }: SshConfigArgs): 
     "  ServerAliveCountMax 3",
     "  LogLevel ERROR",
     // One connection per host serves the docker provider, which starts an `ssh` for each of its HTTP connections.
-    "  ControlMaster auto",
-    `  ControlPath ${controlPath(stack)}`,
-    "  ControlPersist 10s",
+    ...(shared ? ["  ControlMaster auto", `  ControlPath ${controlPath(stack)}`, "  ControlPersist 10s"] : []),
     "",
   ].join("\n");
 }

@@ -11,6 +11,8 @@ export interface SshArgs {
   readonly hosts: readonly Host[];
   /** Private key text. @default - the SSH agent and the user's own keys */
   readonly sshKey?: string;
+  /** Connections outlive their `ssh` for those that follow. @default true */
+  readonly shared?: boolean;
 }
 
 /**
@@ -29,10 +31,7 @@ export function writeSshFiles(
   // `mode` above counts only for directories that are new.
   for (const path of [join(root, ".berth"), directory]) chmodSync(path, 0o700);
   const key = config.sshKey;
-  writeFile(
-    join(root, sshConfigPath(config.stack)),
-    renderSshConfig({ stack: config.stack, hosts: config.hosts, manager, key: key !== undefined }),
-  );
+  writeFile(join(root, sshConfigPath(config.stack)), renderSshConfig({ ...config, manager, key: key !== undefined }));
   writeFile(join(directory, "known_hosts"), renderKnownHosts(config.hosts));
   if (key === undefined) rmSync(join(directory, "key"), { force: true });
   else writeFile(join(directory, "key"), privateKeyText(key));

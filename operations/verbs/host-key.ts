@@ -64,7 +64,8 @@ async function scanThrough(ref: StackRef, name: string, asked: Pick<Jump, "addre
   try {
     const host = { name: "asked", ...asked, user: "root", role: "manager", state: "active", labels: {}, jump } as const;
     const stack = "asked";
-    writeSshFiles({ stack, hosts: [host], ...(sshKey !== undefined && { sshKey }) }, root);
+    // Nothing follows, and a connection to the jump host would outlive the files that it was made with.
+    writeSshFiles({ stack, hosts: [host], shared: false, ...(sshKey !== undefined && { sshKey }) }, root);
     const [program = "", ...args] = sshCommand(stack, host.name, ["true"]);
     const complaint = await new Promise<string>((resolve, reject) => {
       const options = { cwd: root, timeout: 4 * scanSeconds * 1000 };

@@ -33,6 +33,8 @@ export interface Outcome {
   readonly failed: number;
   readonly seconds: number;
   readonly skipped: boolean;
+  /** What failed, a line each: the title of the test and the first line of its error. */
+  readonly problems: readonly string[];
 }
 
 /**
@@ -78,7 +80,7 @@ export async function runSuites(
   let broken = false;
   for (const suite of chosen) {
     if (options.signal?.aborted === true || (suite.slow === true && broken && !options.evenAfterFailures)) {
-      outcomes.push({ name: suite.name, passed: 0, failed: 0, seconds: 0, skipped: true });
+      outcomes.push({ name: suite.name, passed: 0, failed: 0, seconds: 0, skipped: true, problems: [] });
       continue;
     }
     if (options.output === "inherit") process.stdout.write(`\n=== ${suite.name}\n`);
@@ -91,10 +93,13 @@ export async function runSuites(
   return outcomes;
 }
 
-async function runSuite({ run }: Suite, root: string, output: "inherit" | "ignore") {
+type Counts = Pick<Outcome, "passed" | "failed" | "problems">;
+
+async function runSuite({ run }: Suite, root: string, output: "inherit" | "ignore"): Promise<Counts> {
   if ("command" in run) {
-    const failed = (await exitCode(run.command, root, output)) === 0 ? 0 : 1;
-    return { passed: 1 - failed, failed };
+    const code = await exitCode(run.command, root, output);
+    if (code === 0) return { passed: 1, failed: 0, problems: [] };
+    return { passed: 0, failed: 1, problems: [`${run.command.join(" ")}: exit code ${code}`] };
   }
   const directory = mkdtempSync(join(tmpdir(), "berth-tests-"));
   const file = join(directory, "counts.json");
@@ -112,14 +117,15 @@ async function runSuite({ run }: Suite, root: string, output: "inherit" | "ignor
 }
 
 /** A run that ended badly without a failed test (no tests, a crash, an error while loading) counts as one failure. */
-function countsFrom(file: string, code: number): { passed: number; failed: number } {
-  let counts = { passed: 0, failed: 0 };
+function countsFrom(file: string, code: number): Counts {
+  let counts: Counts = { passed: 0, failed: 0, problems: [] };
   try {
-    counts = JSON.parse(readFileSync(file, "utf8")) as typeof counts;
+    counts = JSON.parse(readFileSync(file, "utf8")) as Counts;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
   }
-  return code !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
+  if (code === 0 || counts.failed > 0) return counts;
+  return { ...counts, failed: 1, problems: [`mocha: exit code ${code}, though no test failed`] };
 }
 
 async function exitCode(
@@ -136,7 +142,7 @@ async function exitCode(
   });
 }
 
-/** One line per suite, and the sum as the last one. */
+/** What failed, one line per suite, and the sum as the last one. */
 export function summary(outcomes: readonly Outcome[]): string {
   const width = Math.max(...outcomes.map(({ name }) => name.length));
   const lines = outcomes.map(({ name, passed, failed, seconds, skipped }) => {
@@ -144,7 +150,13 @@ export function summary(outcomes: readonly Outcome[]): string {
     return `${name.padEnd(width)}  ${result}`;
   });
   const sum = (key: "passed" | "failed") => outcomes.reduce((total, outcome) => total + outcome[key], 0);
-  return [...lines, "", `${sum("passed")} passed, ${sum("failed")} failed`].join("\n");
+  const problems = outcomes.flatMap((outcome) => outcome.problems.map((problem) => `${outcome.name}: ${problem}`));
+  return [
+    ...(problems.length > 0 ? ["Failed:", ...problems, ""] : []),
+    ...lines,
+    "",
+    `${sum("passed")} passed, ${sum("failed")} failed`,
+  ].join("\n");
 }
 
 const help = `node tests/support/all.ts [suite …] [--all]

@@ -13,6 +13,10 @@ describe("running all suites", () => {
     };
     write("good.cjs", "it('a', () => {}); it('b', () => {});");
     write("bad.cjs", "it('a', () => {}); it('b', () => { throw new Error('no'); });");
+    write(
+      "hook.cjs",
+      "describe('group', () => { it('a', () => {}); after(() => { throw new Error('late\\nmore'); }); });",
+    );
     write("crash.cjs", "it('a', () => process.exit(7));");
   });
   after(() => {
@@ -65,11 +69,27 @@ describe("running all suites", () => {
     ]);
   });
 
-  it("ends with one line of counts", () => {
-    const text = summary([
-      { name: "unit", passed: 12, failed: 1, seconds: 3.21, skipped: false },
-      { name: "lab", passed: 0, failed: 0, seconds: 0, skipped: true },
-    ]);
-    assert.equal(text, "unit  12 passed, 1 failed, 3.2 s\nlab   not run\n\n12 passed, 1 failed");
+  it("says again at the end what failed, hooks and crashes as well", async () => {
+    const command = [process.execPath, "-e", "process.exit(3)"] as const;
+    const suites: Suite[] = ["bad", "hook", "crash"].map((name) => suite(name));
+    const all = [...suites, { name: "broken", run: { command } }];
+    const outcomes = await runSuites(all, { root, evenAfterFailures: false, output: "ignore" });
+    assert.deepEqual(
+      outcomes.map(({ problems }) => problems),
+      [
+        ["b: no"],
+        ['group "after all" hook for "a": late'],
+        ["mocha: exit code 7, though no test failed"],
+        [`${command.join(" ")}: exit code 3`],
+      ],
+    );
+  });
+
+  it("ends with one line of counts, after what failed", () => {
+    const unit = { name: "unit", passed: 12, failed: 1, seconds: 3.21, skipped: false, problems: ["b: no"] };
+    const lab = { name: "lab", passed: 0, failed: 0, seconds: 0, skipped: true, problems: [] };
+    const counts = "unit  12 passed, 1 failed, 3.2 s\nlab   not run\n\n12 passed, 1 failed";
+    assert.equal(summary([unit, lab]), `Failed:\nunit: b: no\n\n${counts}`);
+    assert.equal(summary([lab]), "lab  not run\n\n0 passed, 0 failed");
   });
 });
