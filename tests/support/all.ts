@@ -60,7 +60,7 @@ const suites: readonly Suite[] = [
   { name: "typecheck", run: { command: ["npm", "run", "--silent", "typecheck"] } },
   { name: "unit", run: { mocha: "tests/unit/**/*.test.ts" } },
   { name: "contract", run: { mocha: "tests/contract/**/*.test.ts" } },
-  { name: "engine", run: { mocha: "tests/engine/**/*.test.ts", timeoutMs: 300_000 } },
+  { name: "engine", run: { mocha: "tests/engine/**/*.test.ts", timeoutMs: 300_000, jobs: 2 } },
   { name: "preview", run: { mocha: "tests/preview/**/*.test.ts", timeoutMs: 300_000 } },
   { name: "parts", run: { mocha: labFiles().parts, timeoutMs: 900_000, jobs: 2 }, slow: true },
   { name: "lab", run: { mocha: labFiles().labs, timeoutMs: 900_000 }, slow: true },
