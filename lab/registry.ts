@@ -27,6 +27,9 @@ const manifestTypes = [
   "application/vnd.oci.image.manifest.v1+json",
 ].join(", ");
 
+/** Pushes at the same time. Most of it is compression, one core each. */
+const parallel = 3;
+
 /** Pushes what the registry does not have yet, or has from an older build, and returns all digests. */
 export async function ensurePushed(
   docker: Docker,
@@ -37,16 +40,27 @@ export async function ensurePushed(
 ): Promise<PushResult> {
   const path = join(lab.directory, "pushed.json");
   const pushed = JSON.parse((await readIfThere(path)) ?? "{}") as Record<string, Pushed>;
-  for (const each of published) {
+  let written: Promise<unknown> = Promise.resolve();
+  const one = async (each: Published): Promise<void> => {
     const name = `${each.repository}:${each.version}`;
     const known = pushed[name];
-    if (known?.tag === each.image.tag && (await liveDigest(registry, each)) === known.digest) continue;
+    if (known?.tag === each.image.tag && (await liveDigest(registry, each)) === known.digest) return;
     report(`pushing ${name}`);
     const digest = await push(docker, registry.port, each);
     const earlier = [...(known?.earlier ?? []), ...(known ? [known.digest] : [])].filter((old) => old !== digest);
     pushed[name] = { tag: each.image.tag, digest, earlier: [...new Set(earlier)] };
-    await writeFileAtomic(path, JSON.stringify(pushed, undefined, 2) + "\n");
-  }
+    // In turn: an older content must not come last.
+    await (written = written.then(() => writeFileAtomic(path, JSON.stringify(pushed, undefined, 2) + "\n")));
+  };
+  // Each worker takes the next image. One that fails ends the generator, so that the others only finish what they have.
+  const queue = (function* () {
+    yield* published;
+  })();
+  const worker = async (): Promise<void> => {
+    for (const each of queue) await one(each);
+  };
+  const ended = await Promise.allSettled(Array.from({ length: parallel }, worker));
+  for (const end of ended) if (end.status === "rejected") throw end.reason;
   const current = Object.entries(pushed);
   return {
     digests: Object.fromEntries(current.map(([name, { digest }]) => [name, digest])),
