@@ -121,14 +121,12 @@ async function isStandIn(path: string): Promise<boolean> {
   return (await realpath(path)).endsWith("/lab/plugins/bin/stand-in");
 }
 
-/** A plugin on PATH is used whatever its version, so the version is only told, not required. */
+/** A plugin on PATH is used whatever its version, so the version is only told, not required; not all tell it. */
 async function askVersion(path: string, env: NodeJS.ProcessEnv): Promise<string> {
-  try {
-    const { stdout } = await promisify(execFile)(path, ["-version"], { env, timeout: 10_000 });
-    return stdout.trim().replace(/^v/, "");
-  } catch {
-    return "unknown";
-  }
+  const { stdout } = await promisify(execFile)(path, ["-version"], { env, timeout: 10_000 }).catch(() => ({
+    stdout: "",
+  }));
+  return stdout.trim().replace(/^v/, "") || "of a version that it does not tell";
 }
 
 function refusal(missing: readonly SelectedPlugin[]): string {

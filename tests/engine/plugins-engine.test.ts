@@ -203,16 +203,22 @@ replace github.com/e/f v1.0.0 => github.com/g/h v1.0.1
       executable("pulumi-resource-random", "#!/bin/sh\necho 4.20.0\n");
       executable("../.pulumi/plugins/resource-command-v1.2.1/pulumi-resource-command", "#!/bin/sh\n");
       executable("../.pulumi/plugins/resource-docker-v4.0.0/pulumi-resource-docker", "#!/bin/sh\n");
+      executable(
+        "pulumi-resource-cloudflare",
+        '#!/bin/sh\necho "flag provided but not defined: -version" >&2; exit 2\n',
+      );
       const { engine } = await end(start());
       assert.deepEqual(kinds(engine), {
         nodejs: "official",
         random: "official",
         command: "official",
         docker: "stand-in",
-        cloudflare: "stand-in",
+        cloudflare: "official",
       });
-      assert.equal(engine?.plugins.find(({ name }) => name === "random")?.version, "4.20.0");
-      assert.deepEqual(links(), ["pulumi-resource-cloudflare", "pulumi-resource-docker"]);
+      const versionOf = (plugin: string) => engine?.plugins.find(({ name }) => name === plugin)?.version;
+      assert.equal(versionOf("random"), "4.20.0");
+      assert.equal(versionOf("cloudflare"), "of a version that it does not tell");
+      assert.deepEqual(links(), ["pulumi-resource-docker"]);
     });
 
     it("does not take a stand-in on PATH for an official plugin", async () => {
