@@ -40,6 +40,24 @@ export class Scanner {
     return scanner;
   }
 
+  /** Its own address on IPv6. */
+  readonly address6 = ula(own);
+
+  /** Its own address on the network of a neighbour. */
+  address(neighbour: string): string {
+    return neighbour.replace(/\d+$/, String(own));
+  }
+
+  async remove(): Promise<void> {
+    await this.#container.remove({ force: true, v: true });
+  }
+
+  /** A datagram to each of these ports, sent twice at most; whether anybody takes them shows on the host. */
+  async sendUdp(address: string, ports: readonly number[]): Promise<void> {
+    const family = address.includes(":") ? ["-6"] : [];
+    await this.run("nmap", ...family, "-Pn", "-n", "-sU", "--max-retries", "1", "-p", ports.join(","), address);
+  }
+
   /** What the command printed on both outputs. */
   async run(...argv: string[]): Promise<string> {
     return execIn(this.#container, argv);
