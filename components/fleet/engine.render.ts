@@ -25,10 +25,19 @@ export interface EngineArgs {
   readonly registry: Registry;
   /** @default - the distribution's, in the version that it has */
   readonly docker?: DockerEngine;
+  /** @default - Docker's */
+  readonly repository?: Repository;
 }
 
-/** Docker's key as its repository gives it out, by its digest: a stranger's is refused. */
-const dockerKey = {
+/** Where Docker's own packages come from. */
+export interface Repository {
+  /** With a folder for each distribution below it, which has the key as `gpg`. */
+  readonly address: string;
+  /** Of the key, as the repository gives it out: a stranger's is refused. */
+  readonly sha256: string;
+}
+
+const dockerRepository: Repository = {
   address: "https://download.docker.com/linux",
   sha256: "1500c1f56fa9e26b9b8f42452a553675796ade0807cdce11975eb98170b3a570",
 };
@@ -39,6 +48,7 @@ const dockerKey = {
  */
 export function renderEngine(args: EngineArgs): string {
   const { host, edge, dnsChallenges, registry, docker = { source: "distribution" } } = args;
+  const { repository = dockerRepository } = args;
   const own = docker.source === "docker";
   // curl speaks to Docker's socket where its command line has no way to take a secret by standard input.
   const packages = [
@@ -100,7 +110,7 @@ END
 ${placeRegistryCa(registry)}}
 
 ${packageFunctions(docker.version !== undefined).trim()}
-${own ? addRepository : ""}${docker.version === undefined ? "" : versionFunctions}
+${own ? addRepository(repository) : ""}${docker.version === undefined ? "" : versionFunctions}
 start() {
   enabled docker
   if ! systemctl is-active --quiet docker; then
@@ -135,26 +145,29 @@ const chooseOwn = `
   wanted="$wanted $engine"`.slice(1);
 
 /** Docker's repository for this system, and the key that its lists must be signed with. */
-const addRepository = `
+const addRepository = ({ address, sha256 }: Repository): string => `
 add_repository() {
   # shellcheck disable=SC1091
   from=$(. /etc/os-release && echo "$ID $VERSION_CODENAME")
   key=/etc/apt/keyrings/docker.asc
-  if ! echo "${dockerKey.sha256}  $key" | sha256sum --check --status 2>/dev/null; then
+  if ! echo "${sha256}  $key" | sha256sum --check --status 2>/dev/null; then
     differs "$key is not Docker's key" || {
       installed curl || get_curl
       mkdir -p "$(dirname "$key")"
-      curl --silent --show-error --fail --max-time 60 --output "$key.berth" "${dockerKey.address}/\${from% *}/gpg" ||
-        refuse "the key of Docker's repository cannot be fetched; the host must reach download.docker.com"
-      echo "${dockerKey.sha256}  $key.berth" | sha256sum --check --status ||
-        refuse "the key of Docker's repository is not the one that is known, got $(sha256sum "$key.berth"); nothing of it was used"
+      curl --silent --show-error --fail --max-time 60 --output "$key.berth" "${address}/\${from% *}/gpg" ||
+        refuse "the key of Docker's repository cannot be fetched; the host must reach ${new URL(address).host}"
+      got=$(sha256sum <"$key.berth" | cut -d ' ' -f 1)
+      if [ "$got" != ${sha256} ]; then
+        rm "$key.berth"
+        refuse "the key of Docker's repository is not the one that is known, got $got; nothing of it was used"
+      fi
       mv "$key.berth" "$key"
       echo "changed: $key"
     }
   fi
   place /etc/apt/sources.list.d/docker.list <<END
 # Managed by berth.
-deb [arch=$(dpkg --print-architecture) signed-by=$key] ${dockerKey.address}/\${from% *} \${from#* } stable
+deb [arch=$(dpkg --print-architecture) signed-by=$key] ${address}/\${from% *} \${from#* } stable
 END
 }
 
