@@ -8,13 +8,15 @@ import { systemPackages } from "./system.render.ts";
 export const diskMegabytes = 2048;
 /** Distribution and version, as /etc/os-release has them. */
 export const supportedSystems = ["debian 12", "debian 13", "ubuntu 22.04", "ubuntu 24.04"];
+/** Where Docker tells its own metrics, to whoever the firewall lets in. */
+export const metricsPort = 9323;
 /** Files and connections that a container may have open. */
 const openFiles = 65536;
 /** Longest wait for a package manager that runs already: cloud images update themselves at their first boot. */
 const lockSeconds = 300;
 
 export interface EngineArgs {
-  readonly host: Pick<Host, "name" | "user">;
+  readonly host: Pick<Host, "name" | "user" | "privateAddress">;
   /** The edge runs here: certificates are issued on the host. */
   readonly edge: boolean;
   /**
@@ -105,7 +107,7 @@ configure() {
     : >"$mine"
   fi
   place "$config" <<END
-${JSON.stringify(daemonConfig, undefined, 2).replaceAll('"$files"', "$files")}
+${JSON.stringify(daemonConfig(host), undefined, 2).replaceAll('"$files"', "$files")}
 END
 ${placeRegistryCa(registry)}}
 
@@ -233,14 +235,15 @@ keep_version() {
  * Logs are rotated for every container; without limits one chatty service fills the disk. Live restore stays off:
  * swarm mode excludes it. `$files` is put in by the script.
  */
-const daemonConfig = {
+const daemonConfig = ({ privateAddress }: EngineArgs["host"]) => ({
   "log-driver": "json-file",
   "log-opts": { "max-size": "10m", "max-file": "3" },
   "default-ulimits": { nofile: { Name: "nofile", Soft: "$files", Hard: "$files" } },
   // For every container: a program that is set-uid gives nobody more than he has. Swarm services cannot ask for it.
   "no-new-privileges": true,
   "live-restore": false,
-};
+  "metrics-addr": `${privateAddress ?? "127.0.0.1"}:${metricsPort}`,
+});
 
 /** Docker reads this directory at every pull, so nothing has to be restarted. */
 function placeRegistryCa(registry: Registry): string {

@@ -8,6 +8,7 @@ import { FleetLab } from "./support/fleet.ts";
 const published = 8081;
 const swarmTcp = [2377, 7946];
 const swarmUdp = [4789, 7946];
+const metricsPort = 9323;
 
 /** Counts what has come past berth's own chain: a later one at the same hook sees nothing of what that drops. */
 const probe = (outside: string, outside6: string, fleet: readonly string[]): string =>
@@ -75,6 +76,8 @@ describe("a fleet of three hosts, scanned from outside", function () {
       const other = fleet.hosts[(index + 1) % fleet.hosts.length] ?? "";
       for (const port of swarmTcp)
         await fleet.on(other, "timeout", "5", "bash", "-c", `exec 3<>/dev/tcp/${address}/${port}`);
+      const metrics = await fleet.on(other, "curl", "--silent", "--fail", `http://${address}:${metricsPort}/metrics`);
+      assert.match(metrics, /^engine_daemon_engine_info\{/m, "Docker's own metrics");
       const before = await passed(host, "fleet");
       for (const port of swarmUdp) await fleet.on(other, "bash", "-c", `echo >/dev/udp/${address}/${port}`);
       assert.ok((await passed(host, "fleet")) >= before + swarmUdp.length, host);
@@ -100,7 +103,8 @@ describe("a fleet of three hosts, scanned from outside", function () {
       await fleet.on(host, "nft", "delete", "table", "inet", "berth");
       try {
         const bare = await scanner.ports(addresses[0] ?? "");
-        for (const port of [...swarmTcp, published]) assert.equal(bare[port], "open", `${port} is there to be hidden`);
+        for (const port of [...swarmTcp, metricsPort, published])
+          assert.equal(bare[port], "open", `${port} is there to be hidden`);
         await scanner.sendUdp(addresses[0] ?? "", swarmUdp);
         await scanner.sendUdp(addresses6[0] ?? "", swarmUdp);
         assert.ok((await passed(host, "outside")) >= 2 * swarmUdp.length, "datagrams from outside are seen");

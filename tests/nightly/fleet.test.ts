@@ -172,6 +172,27 @@ describe("a fleet of three hosts", function () {
     assert.equal((await lab.pulumi("preview", "--expect-no-changes")).code, 0);
   });
 
+  it("removes a host that answers, which is drained and leaves, and adds it again, as edits of the stack file", async () => {
+    await fleet.edit((hosts) =>
+      hosts
+        .filter(({ name }) => name !== "host2")
+        .map((host) => (host.name === "host3" ? { ...host, role: "worker" } : host)),
+    );
+    const previewed = await fleet.changes();
+    for (const step of ["delete fleet-host2-swarm", "update fleet-host3-swarm"])
+      assert.ok(previewed.includes(step), previewed.join("\n"));
+    await lab.mustUp();
+    assert.deepEqual(
+      (await fleet.nodes()).map((line) => line.trim()),
+      ["host1 Ready Active Leader", "host3 Ready Active"],
+    );
+    assert.equal(await fleet.on("host2", "docker", "info", "--format", "{{.Swarm.LocalNodeState}}"), "inactive");
+    assert.equal(await fleet.on("host2", "docker", "ps", "--quiet", "--filter", "label=com.docker.swarm.task"), "");
+    await fleet.restore();
+    await fleet.asPinned();
+    assert.equal((await fleet.nodes()).filter((line) => / Ready Active (Leader|Reachable)$/.test(line)).length, 3);
+  });
+
   it("removes a lost host without its help, and takes it back when it is clean", async () => {
     await fleet.machine("kill", "host2");
     await fleet.edit((hosts) =>
