@@ -90,7 +90,9 @@ async function rotate(
   if ((await keyOf(ref, [first])) === undefined) throw new OperatorError(noKey(stack, open, turnOn));
   const { code, stderr } = await ask(ref, first, ["docker", "swarm", "unlock-key", "--rotate", "--quiet"]);
   if (code !== 0)
-    throw new OperatorError(`berth unlock: ${first}: keeps its key, got ${JSON.stringify(stderr.trim())}`);
+    throw new OperatorError(
+      `berth unlock: ${first}: keeps its key, got ${JSON.stringify(stderr.trim())}; see docker node ls on it`,
+    );
 }
 
 /** One manager after another: each that is back helps the next one to find the swarm. */
