@@ -29,7 +29,16 @@ export interface EngineArgs {
   readonly docker?: DockerEngine;
   /** @default - Docker's */
   readonly repository?: Repository;
+  /** @default "idle" */
+  readonly change?: VersionChange;
 }
+
+/**
+ * When a host that has another version than `docker.version` is brought to it, which restarts its containers: `idle`
+ * while none runs, and refused otherwise; `later` the same, but left alone otherwise, until it is drained; `drained`
+ * while nothing of the swarm runs on it: what else does starts again with Docker.
+ */
+export type VersionChange = "idle" | "later" | "drained";
 
 /** Where Docker's own packages come from. */
 export interface Repository {
@@ -50,7 +59,7 @@ const dockerRepository: Repository = {
  */
 export function renderEngine(args: EngineArgs): string {
   const { host, edge, dnsChallenges, registry, docker = { source: "distribution" } } = args;
-  const { repository = dockerRepository } = args;
+  const { repository = dockerRepository, change = "idle" } = args;
   const own = docker.source === "docker";
   // curl speaks to Docker's socket where its command line has no way to take a secret by standard input.
   const packages = [
@@ -112,7 +121,7 @@ END
 ${placeRegistryCa(registry)}}
 
 ${packageFunctions(docker.version !== undefined).trim()}
-${own ? addRepository(repository) : ""}${docker.version === undefined ? "" : versionFunctions}
+${own ? addRepository(repository) : ""}${docker.version === undefined ? "" : versionFunctions(change)}
 start() {
   enabled docker
   if ! systemctl is-active --quiet docker; then
@@ -179,8 +188,28 @@ get_curl() {
 }
 `;
 
+const runningContainers: Readonly<Record<VersionChange, string>> = {
+  idle: `
+    running=$(docker ps --quiet | wc -l)
+    [ "$running" -eq 0 ] ||
+      refuse "Docker is $found, not $version, and to change that would stop its containers, got $running running; do it on the host when that does no harm, or write in berth:docker.version what is there"`.slice(
+    1,
+  ),
+  later: `
+    if [ "$(docker ps --quiet | wc -l)" -gt 0 ]; then
+      echo "unchanged: Docker $found, until this host is drained"
+      return
+    fi`.slice(1),
+  drained: `
+    running=$(docker ps --quiet --filter label=com.docker.swarm.task | wc -l)
+    [ "$running" -eq 0 ] ||
+      refuse "Docker is $found, not $version, and to change that would stop tasks of the swarm, got $running running; see docker node ps, then pulumi up again"`.slice(
+    1,
+  ),
+};
+
 /** A version is that of the packages, without the archive's epoch before it and revisions behind it. */
-const versionFunctions = `
+const versionFunctions = (change: VersionChange): string => `
 is_wanted() {
   case "\${1#*:}" in "$version" | "$version"[!0-9.]*) ;; *) return 1 ;; esac
 }
@@ -216,9 +245,7 @@ keep_version() {
     return
   fi
   differs "Docker is $found, not $version" || {
-    running=$(docker ps --quiet | wc -l)
-    [ "$running" -eq 0 ] ||
-      refuse "Docker is $found, not $version, and to change that would stop its containers, got $running running; do it on the host when that does no harm, or write in berth:docker.version what is there"
+${runningContainers[change]}
     DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
     export DEBIAN_FRONTEND NEEDRESTART_MODE
     package_command apt-get update

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { DockerEngine } from "../../components/config/stack.ts";
-import { renderEngine, type Repository } from "../../components/fleet/engine.render.ts";
+import { renderEngine, type Repository, type VersionChange } from "../../components/fleet/engine.render.ts";
 import { renderGuarded } from "../../components/fleet/guarded.render.ts";
 import { hostConcerns } from "../../components/fleet/host.render.ts";
 import { AptRepository } from "../support/apt-repository.ts";
@@ -24,7 +24,7 @@ describe("Docker from a repository of its own, here a stand-in with the distribu
     await machine.remove();
   });
 
-  const script = (version: string, from: Repository = repository): string => {
+  const script = (version: string, from: Repository = repository, change: VersionChange = "idle"): string => {
     const docker: DockerEngine = { source: "docker", version };
     return renderEngine({
       host: machine.host,
@@ -32,9 +32,11 @@ describe("Docker from a repository of its own, here a stand-in with the distribu
       registry: { address: "registry.test:5000" },
       docker,
       repository: { address: from.address, sha256: from.sha256 },
+      change,
     });
   };
-  const run = async (version: string, from?: Repository): Promise<Outcome> => machine.there(script(version, from));
+  const run = async (version: string, from?: Repository, change?: VersionChange): Promise<Outcome> =>
+    machine.there(script(version, from, change));
   const differences = async (version: string): Promise<string> => machine.must(machine.there(script(version), "check"));
   const root = async (text: string): Promise<string> => machine.must(machine.there(`set -eu\n${text}\n`));
   const installed = async (): Promise<string[]> => {
@@ -106,5 +108,26 @@ docker run --detach --name work busybox sleep 3600 >/dev/null`);
       assert.equal(await root("apt-mark showhold"), "containerd.io\ndocker-ce\ndocker-ce-cli\n");
       assert.equal(await root("docker run --rm busybox echo runs"), "runs\n");
     }
+  });
+
+  it("is brought to another version on a host of several once the swarm has left it, and what else runs comes back", async () => {
+    await root(`docker swarm init --advertise-addr ${machine.address} >/dev/null
+docker run --detach --name edge --restart unless-stopped busybox sleep 3600 >/dev/null
+docker service create --quiet --detach=false --no-resolve-image --name web busybox sleep 3600 >/dev/null`);
+    const busy = await run(next, undefined, "later");
+    assert.equal(busy.code, 0, busy.stderr);
+    assert.match(busy.stdout, /^unchanged: Docker 5:27\.3\.1\S*, until this host is drained$/m);
+    const early = await run(next, undefined, "drained");
+    assert.equal(early.code, 1);
+    assert.match(early.stderr, /to change that would stop tasks of the swarm, got 1 running/);
+
+    await root(`docker node update --availability drain self >/dev/null
+until [ -z "$(docker ps --quiet --filter label=com.docker.swarm.task)" ]; do sleep 0.1; done`);
+    const { code, stderr } = await run(next, undefined, "drained");
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(await installed(), of(next));
+    assert.equal(await root("docker inspect --format '{{.State.Running}}' edge"), "true\n");
+    assert.match(await root("docker node ls --format '{{.Status}} {{.Availability}}'"), /^Ready Drain$/m);
+    assert.match(await machine.must(run(next, undefined, "later")), /^unchanged: Docker 5:27\.4\.0/m);
   });
 });
