@@ -107,7 +107,9 @@ export const dockerEngine = z.strictObject({
     .string()
     .regex(/^\d+(\.\d+){1,3}$/, { error: refuse("is not a version", 'write it in quotes, for example "20.10.24"') })
     .optional()
-    .describe("Version of Docker, refused where another one runs containers; by default what the source has"),
+    .describe(
+      "Version of Docker. Another one is replaced on a host that is drained, or runs no containers; by default what the source has",
+    ),
 });
 
 export const stackSchema = z.strictObject({

@@ -8,13 +8,15 @@ import { systemPackages } from "./system.render.ts";
 export const diskMegabytes = 2048;
 /** Distribution and version, as /etc/os-release has them. */
 export const supportedSystems = ["debian 12", "debian 13", "ubuntu 22.04", "ubuntu 24.04"];
+/** Where Docker tells its own metrics, to whoever the firewall lets in. */
+export const metricsPort = 9323;
 /** Files and connections that a container may have open. */
 const openFiles = 65536;
 /** Longest wait for a package manager that runs already: cloud images update themselves at their first boot. */
 const lockSeconds = 300;
 
 export interface EngineArgs {
-  readonly host: Pick<Host, "name" | "user">;
+  readonly host: Pick<Host, "name" | "user" | "privateAddress">;
   /** The edge runs here: certificates are issued on the host. */
   readonly edge: boolean;
   /**
@@ -25,10 +27,28 @@ export interface EngineArgs {
   readonly registry: Registry;
   /** @default - the distribution's, in the version that it has */
   readonly docker?: DockerEngine;
+  /** @default - Docker's */
+  readonly repository?: Repository;
+  /** @default "idle" */
+  readonly change?: VersionChange;
 }
 
-/** Docker's key as its repository gives it out, by its digest: a stranger's is refused. */
-const dockerKey = {
+/**
+ * When a host that has another version than `docker.version` is brought to it, which restarts its containers: `idle`
+ * while none runs, and refused otherwise; `later` the same, but left alone otherwise, until it is drained; `drained`
+ * while nothing of the swarm runs on it: what else does starts again with Docker.
+ */
+export type VersionChange = "idle" | "later" | "drained";
+
+/** Where Docker's own packages come from. */
+export interface Repository {
+  /** With a folder for each distribution below it, which has the key as `gpg`. */
+  readonly address: string;
+  /** Of the key, as the repository gives it out: a stranger's is refused. */
+  readonly sha256: string;
+}
+
+const dockerRepository: Repository = {
   address: "https://download.docker.com/linux",
   sha256: "1500c1f56fa9e26b9b8f42452a553675796ade0807cdce11975eb98170b3a570",
 };
@@ -39,6 +59,7 @@ const dockerKey = {
  */
 export function renderEngine(args: EngineArgs): string {
   const { host, edge, dnsChallenges, registry, docker = { source: "distribution" } } = args;
+  const { repository = dockerRepository, change = "idle" } = args;
   const own = docker.source === "docker";
   // curl speaks to Docker's socket where its command line has no way to take a secret by standard input.
   const packages = [
@@ -95,12 +116,12 @@ configure() {
     : >"$mine"
   fi
   place "$config" <<END
-${JSON.stringify(daemonConfig, undefined, 2).replaceAll('"$files"', "$files")}
+${JSON.stringify(daemonConfig(host), undefined, 2).replaceAll('"$files"', "$files")}
 END
 ${placeRegistryCa(registry)}}
 
 ${packageFunctions(docker.version !== undefined).trim()}
-${own ? addRepository : ""}${docker.version === undefined ? "" : versionFunctions}
+${own ? addRepository(repository) : ""}${docker.version === undefined ? "" : versionFunctions(change)}
 start() {
   enabled docker
   if ! systemctl is-active --quiet docker; then
@@ -135,26 +156,29 @@ const chooseOwn = `
   wanted="$wanted $engine"`.slice(1);
 
 /** Docker's repository for this system, and the key that its lists must be signed with. */
-const addRepository = `
+const addRepository = ({ address, sha256 }: Repository): string => `
 add_repository() {
   # shellcheck disable=SC1091
   from=$(. /etc/os-release && echo "$ID $VERSION_CODENAME")
   key=/etc/apt/keyrings/docker.asc
-  if ! echo "${dockerKey.sha256}  $key" | sha256sum --check --status 2>/dev/null; then
+  if ! echo "${sha256}  $key" | sha256sum --check --status 2>/dev/null; then
     differs "$key is not Docker's key" || {
       installed curl || get_curl
       mkdir -p "$(dirname "$key")"
-      curl --silent --show-error --fail --max-time 60 --output "$key.berth" "${dockerKey.address}/\${from% *}/gpg" ||
-        refuse "the key of Docker's repository cannot be fetched; the host must reach download.docker.com"
-      echo "${dockerKey.sha256}  $key.berth" | sha256sum --check --status ||
-        refuse "the key of Docker's repository is not the one that is known, got $(sha256sum "$key.berth"); nothing of it was used"
+      curl --silent --show-error --fail --max-time 60 --output "$key.berth" "${address}/\${from% *}/gpg" ||
+        refuse "the key of Docker's repository cannot be fetched; the host must reach ${new URL(address).host}"
+      got=$(sha256sum <"$key.berth" | cut -d ' ' -f 1)
+      if [ "$got" != ${sha256} ]; then
+        rm "$key.berth"
+        refuse "the key of Docker's repository is not the one that is known, got $got; nothing of it was used"
+      fi
       mv "$key.berth" "$key"
       echo "changed: $key"
     }
   fi
   place /etc/apt/sources.list.d/docker.list <<END
 # Managed by berth.
-deb [arch=$(dpkg --print-architecture) signed-by=$key] ${dockerKey.address}/\${from% *} \${from#* } stable
+deb [arch=$(dpkg --print-architecture) signed-by=$key] ${address}/\${from% *} \${from#* } stable
 END
 }
 
@@ -164,8 +188,28 @@ get_curl() {
 }
 `;
 
+const runningContainers: Readonly<Record<VersionChange, string>> = {
+  idle: `
+    running=$(docker ps --quiet | wc -l)
+    [ "$running" -eq 0 ] ||
+      refuse "Docker is $found, not $version, and to change that would stop its containers, got $running running; do it on the host when that does no harm, or write in berth:docker.version what is there"`.slice(
+    1,
+  ),
+  later: `
+    if [ "$(docker ps --quiet | wc -l)" -gt 0 ]; then
+      echo "unchanged: Docker $found, until this host is drained"
+      return
+    fi`.slice(1),
+  drained: `
+    running=$(docker ps --quiet --filter label=com.docker.swarm.task | wc -l)
+    [ "$running" -eq 0 ] ||
+      refuse "Docker is $found, not $version, and to change that would stop tasks of the swarm, got $running running; see docker node ps, then pulumi up again"`.slice(
+    1,
+  ),
+};
+
 /** A version is that of the packages, without the archive's epoch before it and revisions behind it. */
-const versionFunctions = `
+const versionFunctions = (change: VersionChange): string => `
 is_wanted() {
   case "\${1#*:}" in "$version" | "$version"[!0-9.]*) ;; *) return 1 ;; esac
 }
@@ -201,9 +245,7 @@ keep_version() {
     return
   fi
   differs "Docker is $found, not $version" || {
-    running=$(docker ps --quiet | wc -l)
-    [ "$running" -eq 0 ] ||
-      refuse "Docker is $found, not $version, and to change that would stop its containers, got $running running; do it on the host when that does no harm, or write in berth:docker.version what is there"
+${runningContainers[change]}
     DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l
     export DEBIAN_FRONTEND NEEDRESTART_MODE
     package_command apt-get update
@@ -220,14 +262,15 @@ keep_version() {
  * Logs are rotated for every container; without limits one chatty service fills the disk. Live restore stays off:
  * swarm mode excludes it. `$files` is put in by the script.
  */
-const daemonConfig = {
+const daemonConfig = ({ privateAddress }: EngineArgs["host"]) => ({
   "log-driver": "json-file",
   "log-opts": { "max-size": "10m", "max-file": "3" },
   "default-ulimits": { nofile: { Name: "nofile", Soft: "$files", Hard: "$files" } },
   // For every container: a program that is set-uid gives nobody more than he has. Swarm services cannot ask for it.
   "no-new-privileges": true,
   "live-restore": false,
-};
+  "metrics-addr": `${privateAddress ?? "127.0.0.1"}:${metricsPort}`,
+});
 
 /** Docker reads this directory at every pull, so nothing has to be restarted. */
 function placeRegistryCa(registry: Registry): string {

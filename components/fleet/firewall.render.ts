@@ -1,5 +1,6 @@
 import type { Firewall } from "../config/firewall.ts";
 import type { Host } from "../config/host.ts";
+import { metricsPort } from "./engine.render.ts";
 import type { GuardedArgs } from "./guarded.render.ts";
 import { rangesFile } from "./ranges.render.ts";
 import { place } from "./script.ts";
@@ -15,8 +16,8 @@ export interface FirewallArgs {
 }
 
 /**
- * What a host lets in, as one nftables table of its own: SSH, the web on edge hosts, the swarm among the fleet, what
- * networks need to work. Docker's own rules stay as they are and would let in whatever a container publishes; the
+ * What a host lets in, as one nftables table of its own: SSH, the web on edge hosts, the swarm and Docker's metrics
+ * among the fleet, what networks need to work. Docker's own rules stay as they are and would let in whatever a container publishes; the
  * table looks at forwarded packets before them, and what it drops is dropped.
  *
  * @see https://wiki.nftables.org/wiki-nftables/index.php/Netfilter_hooks
@@ -186,7 +187,7 @@ function renderRules(args: FirewallArgs): string {
     "    ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept",
     ...sources(firewall.ssh).map((from) => `    ${from}tcp dport { $ports } accept`),
     ...fromFleet.flatMap((from) => [
-      `${from} tcp dport { 2377, 7946 } accept`,
+      `${from} tcp dport { 2377, 7946, ${metricsPort} } accept`,
       `${from} udp dport { 4789, 7946 } accept`,
       `${from} meta l4proto esp accept`,
     ]),

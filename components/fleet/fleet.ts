@@ -10,7 +10,7 @@ import { renderAutolock } from "./autolock.render.ts";
 import { connection } from "./connection.ts";
 import { renderFarewell } from "./farewell.render.ts";
 import { Host, hostScript } from "./host.ts";
-import { rangesApiOf } from "./host.render.ts";
+import { rangesApiOf, renderVersion, type HostConcernsArgs } from "./host.render.ts";
 import { hostLabel } from "./label.ts";
 import { renderMember } from "./member.render.ts";
 import { looks, place, renderScript } from "./script.ts";
@@ -70,8 +70,9 @@ export interface ManagersSetUp {
  * new docker.Network("backend", { driver: "overlay" }, { provider: fleet.provider });
  *
  * Creates: a `Host` per machine; per machine a command that makes it a node of the swarm with its role, state and
- * labels, and that removes the node when the machine is no longer in the stack file; the Docker provider that talks to
- * a manager, and one for each host that keeps volumes.
+ * labels, and that removes the node when the machine is no longer in the stack file; per drained machine a command
+ * that brings its Docker to the version of the stack file, if that names one; the Docker provider that talks to a
+ * manager, and one for each host that keeps volumes.
  * Stateful: no; `pulumi destroy` takes away what runs on the machines and leaves them prepared, swarm included, so
  * that the next `pulumi up` is quick. Reinstall a machine to undo its preparation.
  */
@@ -98,9 +99,11 @@ export class Fleet extends pulumi.ComponentResource {
       .filter((host) => host.labels["edge"] === "true")
       .toSorted((a, b) => Number(a.state === "drain") - Number(b.state === "drain"));
 
-    const prepared = config.hosts.map((host) => this.#prepare(host, args.proxyRanges));
+    const concerns = config.hosts.map((host) => this.#concernsOf(host, args.proxyRanges));
+    const prepared = concerns.map((one) => this.#prepare(one));
     this.#members = this.#createMembers(prepared);
     const members = [...this.#members.values()];
+    this.#bringToVersion(concerns);
     this.#rotateTokens(members);
     this.#lockManagers(members);
     this.provider = this.#createProvider(`${name}-manager`, managerAlias, members.slice(0, 1));
@@ -174,14 +177,31 @@ export class Fleet extends pulumi.ComponentResource {
     return { provider, constraint: `node.labels.${hostLabel}==${host}` };
   }
 
-  #prepare(host: HostConfig, proxyRanges: readonly string[]): pulumi.Resource {
+  #concernsOf(host: HostConfig, proxyRanges: readonly string[]): HostConcernsArgs {
     const { stack, hosts, registry, firewall, certificates, autolock, docker } = this.#config;
     const rangesApi = rangesApiOf(this.#config);
     const dnsChallenges = certificates.some((one) => one.issuer === "acme" && one.challenge === "dns-01");
-    const connection = this.connection(host);
-    const shared = { stack, hosts, registry, firewall, dnsChallenges, autolock, docker };
-    const args = { ...shared, host, connection, proxyRanges, rangesApi };
+    return { stack, hosts, registry, firewall, dnsChallenges, autolock, docker, host, proxyRanges, rangesApi };
+  }
+
+  #prepare(concerns: HostConcernsArgs): pulumi.Resource {
+    const { host } = concerns;
+    const args = { ...concerns, connection: this.connection(host) };
     return new Host(`${this.#name}-${host.name}`, args, { parent: this }).ready;
+  }
+
+  /** One host after another: the operator drains it, and takes it into use again. */
+  #bringToVersion(concerns: readonly HostConcernsArgs[]): void {
+    const { hosts, docker } = this.#config;
+    if (docker.version === undefined || hosts.length < 2) return;
+    for (const one of concerns.filter(({ host }) => host.state === "drain")) {
+      const { host } = one;
+      const member = this.#members.get(host.name);
+      hostScript(`${this.#name}-${host.name}-version`, host, this.connection(host), renderVersion(one), {
+        parent: this,
+        dependsOn: member ? [member] : [],
+      });
+    }
   }
 
   /** After all of them let each other in; managers one after another, since each changes who decides. */

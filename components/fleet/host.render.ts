@@ -3,7 +3,7 @@ import { managersOf, type Host as HostConfig } from "../config/host.ts";
 import type { Acme, Cloudflare, DockerEngine, Registry } from "../config/stack.ts";
 import { access } from "./access.render.ts";
 import { renderAutolock } from "./autolock.render.ts";
-import { renderEngine } from "./engine.render.ts";
+import { renderEngine, type EngineArgs } from "./engine.render.ts";
 import { firewall } from "./firewall.render.ts";
 import { renderOnHost, type GuardedArgs } from "./guarded.render.ts";
 import { renderSystem, systemScripts, type SystemArgs } from "./system.render.ts";
@@ -35,13 +35,22 @@ export interface HostConcerns {
 }
 
 export function hostConcerns(args: HostConcernsArgs): HostConcerns {
-  const { stack, host, registry, docker, dnsChallenges } = args;
+  const { stack, host } = args;
   return {
     access: access({ stack, host }),
-    engine: renderEngine({ host, edge: host.labels["edge"] === "true", dnsChallenges, registry, docker }),
+    engine: renderEngine({ ...engineArgs(args), change: args.hosts.length > 1 ? "later" : "idle" }),
     system: renderSystem(systemArgs(args)),
     firewall: firewall(args),
   };
+}
+
+/** Brings a drained host to the version of Docker that the stack file names. */
+export function renderVersion(args: HostConcernsArgs): string {
+  return renderEngine({ ...engineArgs(args), change: "drained" });
+}
+
+function engineArgs({ host, registry, docker, dnsChallenges }: HostConcernsArgs): EngineArgs {
+  return { host, edge: host.labels["edge"] === "true", dnsChallenges, registry, docker };
 }
 
 /** Where a stack's hosts ask for the networks of Cloudflare, if visitors come through it. */

@@ -74,8 +74,15 @@ export function judge(config: PreflightConfig, answers: Answers, kept?: string):
       const text = `host ${one.host.name} cannot reach a service that it needs, got no connection to ${place}`;
       const cure = "let it out to there, or correct its DNS or routes";
       // A host that runs already may need nothing of it now.
-      if (inSwarm(one.facts)) warnings.push(`${text}; ${cure}`);
+      if (isMember(one.facts)) warnings.push(`${text}; ${cure}`);
       else problems.push(problem(one.path, `${text}; ${cure}`));
+    }
+    if (isLocked(one.facts)) {
+      const text = `host ${one.host.name} is locked since its restart`;
+      const cure = `run "npm run berth -- unlock ${stack}"`;
+      // The others decide without it, and what ran on it runs on them.
+      if (view) warnings.push(`${text} and takes no part in the swarm; ${cure}`);
+      else problems.push(problem(one.path, `${text}, and no manager knows the swarm; ${cure}, then pulumi up again`));
     }
     if (one.facts.engine === "silent") {
       warnings.push(`host ${one.host.name}: its Docker does not answer; see journalctl -u docker on it`);
@@ -95,6 +102,8 @@ function withoutRepeats(problems: readonly Problem[]): Problem[] {
 }
 
 const inSwarm = ({ engine }: Facts): boolean => typeof engine === "object" && engine.swarm === "active";
+const isLocked = ({ engine }: Facts): boolean => typeof engine === "object" && engine.swarm === "locked";
+const isMember = (facts: Facts): boolean => inSwarm(facts) || isLocked(facts);
 const stateIn = (view: View, name: string): string | undefined =>
   // A machine that was set up anew leaves its earlier node behind for a while.
   view.nodes
@@ -220,7 +229,7 @@ function routeFindings(told: readonly Told[], view: View | undefined): Omit<Judg
     if (routes.length === 0) continue;
     const message = `host ${one.host.name} has a route into the subnets of the swarm's networks, got ${text(routes)} for ${list(view.pools, "and")}; take the route away, or give what is there other addresses`;
     // A host that is in the swarm runs with it, however well.
-    if (inSwarm(one.facts)) warnings.push(message);
+    if (isMember(one.facts)) warnings.push(message);
     else problems.push(problem(one.path, message));
   }
   return { problems, warnings };

@@ -11,17 +11,18 @@ const timeoutMs = 60_000;
 const secret = "unlockKey";
 
 export const verb: Verb = {
-  usage: "<stack> [--save]",
+  usage: "<stack> [--save | --rotate]",
   help: [
     "Unlocks every manager that waits for its key since it restarted, with `berth:swarm: { autolock: true }`. The key",
     `comes from a manager that is not locked; when all are, from \`berth:${secret}\` in the stack file.`,
     "",
     `  --save              keeps the key as the secret \`berth:${secret}\` in the stack file, encrypted; unlocks nothing`,
+    "  --rotate            has the swarm make a new key; where the stack file keeps one, it keeps the new one",
     stackOptionsHelp,
     "",
     "Keep it at once after autolock was turned on: when every manager has restarted, nothing else knows it.",
   ].join("\n"),
-  options: { ...stackOptions, save: { type: "boolean" } },
+  options: { ...stackOptions, save: { type: "boolean" }, rotate: { type: "boolean" } },
   positionals: { min: 1, max: 1 },
   async run(context, [stack = ""], flags) {
     const ref = { root: context.root, stack, configFile: text(flags, "config-file") };
@@ -37,18 +38,24 @@ export const verb: Verb = {
       if (state !== "active" && state !== "locked") context.note(`${name}: is not asked, got ${complaint ?? state}`);
     });
 
-    if (flags["save"] === true) {
+    const isKept = file.values[secret] !== undefined;
+    const [rotates, saves] = [flags["rotate"] === true, flags["save"] === true];
+    if (rotates) {
+      await rotate(ref, stack, managers, open);
+      context.print("replaced; from now on the new key unlocks managers");
+    }
+    if (saves || (rotates && isKept)) {
       const found = await keyOf(ref, open);
-      if (found === undefined) throw new OperatorError(noKey(stack, open, "turn autolock on with `pulumi up` first"));
+      if (found === undefined) throw new OperatorError(noKey(stack, open, turnOn));
       await setConfigSecret(ref, `berth:${secret}`, found);
       context.print(`kept as the secret berth:${secret} in ${file.path}; commit it`);
-      return exitCodes.done;
     }
+    if (rotates || saves) return exitCodes.done;
     if (locked.length === 0) {
       context.print("no manager is locked");
       return managers.length === open.length ? exitCodes.done : exitCodes.failed;
     }
-    const kept = file.values[secret] === undefined ? undefined : () => configSecret(ref, `berth:${secret}`);
+    const kept = isKept ? () => configSecret(ref, `berth:${secret}`) : undefined;
     const found = (await keyOf(ref, open)) ?? (await kept?.());
     if (found === undefined) {
       throw new OperatorError(
@@ -59,10 +66,34 @@ export const verb: Verb = {
   },
 };
 
+const turnOn = "turn autolock on with `pulumi up` first";
 const noKey = (stack: string, open: readonly string[], cure: string): string =>
   `berth unlock: ${stack}: no key, since ${
     open.length === 0 ? "no manager is unlocked" : "autolock is off"
   } and the stack file has none; ${cure}`;
+
+/** What Docker prints is the key: whoever keeps it asks again. */
+async function rotate(
+  ref: StackRef,
+  stack: string,
+  managers: readonly string[],
+  open: readonly string[],
+): Promise<void> {
+  const [first = ""] = open;
+  const away = managers.filter((name) => !open.includes(name));
+  // It would come back with the old key, which nobody has any more.
+  if (away.length > 0)
+    throw new OperatorError(
+      `berth unlock: ${stack}: the key is replaced while all managers take part, got none of ${away.join(", ")}; ` +
+        "unlock or start what is away first",
+    );
+  if ((await keyOf(ref, [first])) === undefined) throw new OperatorError(noKey(stack, open, turnOn));
+  const { code, stderr } = await ask(ref, first, ["docker", "swarm", "unlock-key", "--rotate", "--quiet"]);
+  if (code !== 0)
+    throw new OperatorError(
+      `berth unlock: ${first}: keeps its key, got ${JSON.stringify(stderr.trim())}; see docker node ls on it`,
+    );
+}
 
 /** One manager after another: each that is back helps the next one to find the swarm. */
 async function unlockAll(

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { renderAutolock } from "../../components/fleet/autolock.render.ts";
@@ -92,6 +92,22 @@ describe("a swarm whose managers lock what they keep", function () {
     assert.equal(await state(), "active");
     assert.match(await machine.inside("docker", "node", "ls"), /Leader/);
     assert.deepEqual(await unlock(), { code: 0, said: "no manager is locked\n" });
+  });
+
+  it("takes a new key, which is kept where the old one was, and is not opened by that any more", async () => {
+    const old = await readFile(join(machine.root, "sealed"), "utf8");
+    const { code, said } = await unlock("--rotate");
+    assert.equal(code, 0, said);
+    assert.match(said, /^replaced; .*\nkept as the secret berth:unlockKey in /);
+    assert.doesNotMatch(said, /SWMKEY/);
+    const kept = await readFile(join(machine.root, "sealed"), "utf8");
+    assert.match(kept, /^SWMKEY-1-/);
+    assert.notEqual(kept, old);
+    await restart();
+    await writeFile(join(machine.root, "sealed"), old);
+    assert.equal((await unlock()).code, 1);
+    await writeFile(join(machine.root, "sealed"), kept);
+    assert.deepEqual(await unlock(), { code: 0, said: "host1: unlocked\n" });
   });
 
   it("stays locked for a key that does not fit", async () => {

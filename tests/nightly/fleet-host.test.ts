@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
-import { renderCheck, type HostConcernsArgs } from "../../components/fleet/host.render.ts";
-import { readAnswer, type Facts } from "../../components/fleet/facts.ts";
+import { renderGuarded } from "../../components/fleet/guarded.render.ts";
+import { hostConcerns, renderCheck, type HostConcernsArgs } from "../../components/fleet/host.render.ts";
+import { readAnswer, type Answer, type Facts } from "../../components/fleet/facts.ts";
 import { renderFacts } from "../../components/fleet/facts.render.ts";
 import { assessDeep, deepProblems } from "../../operations/deep.ts";
 import { LabHost } from "../support/lab-host.ts";
 import { concernsOf, prepareHost } from "../support/prepare-host.ts";
+import { until } from "../support/until.ts";
+import { sshConfigPath } from "../../components/fleet/ssh.render.ts";
 
 describe("a single host, prepared by the scripts alone", function () {
   this.timeout(900_000);
@@ -25,13 +28,23 @@ describe("a single host, prepared by the scripts alone", function () {
     return deepProblems(assessDeep("host1", { stdout, complaint: stderr }));
   };
 
-  const facts = async (): Promise<Facts> => {
+  const answer = async (): Promise<Answer> => {
     const asked = { host: machine.host, encrypted: true, places: ["127.0.0.1:22", "127.0.0.1:1"] };
     const { code, stdout, stderr } = await machine.there(renderFacts(asked));
-    const answer = readAnswer(code, stdout, stderr);
-    assert.ok("facts" in answer, stdout + stderr);
-    return answer.facts;
+    return readAnswer(code, stdout, stderr);
   };
+  const facts = async (): Promise<Facts> => {
+    const given = await answer();
+    assert.ok("facts" in given, JSON.stringify(given));
+    return given.facts;
+  };
+  const failure = async (): Promise<string> => {
+    const given = await answer();
+    return "failure" in given ? given.failure : "none";
+  };
+  /** By the user's own shell, on a connection of its own. */
+  const plainly = async (command: string) =>
+    machine.here(`ssh -F ${sshConfigPath(machine.stack)} -o ControlPath=none -o ConnectTimeout=3 host1 ${command}`, "");
 
   it("says what it is, fresh from its installer", async () => {
     const { system, engine, addresses, unreached, foreignDaemon, nodes } = await facts();
@@ -42,10 +55,75 @@ describe("a single host, prepared by the scripts alone", function () {
     assert.ok(addresses.includes(machine.host.privateAddress ?? ""), addresses.join());
   });
 
+  it("loses its power while packages are installed, and is prepared by the next run all the same", async () => {
+    const { access, engine } = hostConcerns(args);
+    await machine.must(machine.here(renderGuarded(access), "apply"));
+    const broken = machine.there(engine);
+    await until("packages are unpacked but not set up", 300_000, async () =>
+      (await machine.inside("sh", "-c", "dpkg --audit || [ $? -eq 1 ]")) === "" ? undefined : true,
+    );
+    await machine.cutPower();
+    assert.notEqual((await broken).code, 0);
+    assert.notEqual(
+      await machine.inside("sh", "-c", "dpkg --audit || [ $? -eq 1 ]"),
+      "",
+      "it was interrupted half-way",
+    );
+    assert.match(await machine.must(machine.there(engine)), /^changed: installed/m);
+    assert.equal(await machine.inside("sh", "-c", "dpkg --audit || [ $? -eq 1 ]"), "");
+  });
+
   it("is prepared, and a second time nothing changes", async () => {
     assert.match(await apply(), /^changed: /m);
     assert.deepEqual((await facts()).engine, { swarm: "inactive", node: "" });
     assert.doesNotMatch(await apply(), /^changed: /m);
+    assert.deepEqual(await differences(), []);
+  });
+
+  it("takes back by itself a firewall through which no new connection comes", async () => {
+    const rules = async (): Promise<string> => machine.inside("nft", "list", "table", "inet", "berth");
+    const before = await rules();
+    const { firewall } = hostConcerns({ ...args, firewall: { ...args.firewall, ssh: ["198.18.0.0/24"] } });
+    // One that would cut the connection is refused; so this one is told that it comes from somewhere else.
+    const told = renderGuarded(firewall).replace(/client=\$\(.*\)/, "client=198.18.0.9");
+    const { code, stderr } = await machine.here(told, "apply");
+    assert.equal(code, 1);
+    assert.match(stderr, /no new connection came through; within 60 s the change undoes itself/);
+    assert.notEqual(await rules(), before);
+    assert.notEqual((await plainly("true")).code, 0);
+    await until("it answers again", 90_000, async () => ((await plainly("true")).code === 0 ? true : undefined));
+    assert.equal(await rules(), before);
+    assert.deepEqual(await differences(), []);
+  });
+
+  it("is prepared alike by a user who becomes root by sudo, and says who may not", async () => {
+    const script = "useradd --create-home deploy && cp -r /root/.ssh /home/deploy/ && chown -R deploy: /home/deploy";
+    await machine.inside("sh", "-c", script);
+    const asRoot = machine;
+    try {
+      machine = await asRoot.reachedAs({ user: "nobody-here" });
+      assert.deepEqual(await failure(), "refused");
+      machine = await asRoot.reachedAs({ user: "deploy" });
+      args = concernsOf(machine);
+      const asked = await machine.here(
+        `ssh -F ${sshConfigPath(machine.stack)} host1 sh -s <<'END'\n${renderFacts({ host: machine.host, encrypted: false, places: [] })}END\n`,
+        "",
+      );
+      assert.deepEqual(readAnswer(asked.code, asked.stdout, asked.stderr), { failure: "not root", said: "" });
+      const { code, stderr } = await machine.here(renderGuarded(hostConcerns(args).access), "apply");
+      assert.equal(code, 1);
+      assert.match(stderr, /deploy cannot become root by sudo without a password; put the line "deploy ALL=/);
+
+      await machine.inside("sh", "-c", "echo 'deploy ALL=(ALL) NOPASSWD:ALL' >/etc/sudoers.d/berth");
+      assert.match(await apply(), /^changed: deploy may use Docker$/m);
+      assert.doesNotMatch(await apply(), /^changed: /m);
+      assert.deepEqual(await differences(), []);
+      assert.equal((await plainly("docker version")).code, 0);
+    } finally {
+      machine = await asRoot.reachedAs({});
+      args = concernsOf(machine);
+    }
+    await apply();
     assert.deepEqual(await differences(), []);
   });
 

@@ -60,10 +60,14 @@ async function bench(argv: string[]): Promise<number> {
     return values.help === true ? 0 : 2;
   }
   let missed = false;
-  for (const hosts of [1, 3]) {
-    const group = chosen.filter((scenario) => (scenario.hosts ?? 1) === hosts);
+  for (const [hosts, bare] of [
+    [1, false],
+    [3, false],
+    [3, true],
+  ] as const) {
+    const group = chosen.filter((scenario) => (scenario.hosts ?? 1) === hosts && (scenario.bare ?? false) === bare);
     if (group.length === 0) continue;
-    const { lab, made } = await openLab(values, hosts);
+    const { lab, made } = await (bare ? openBareLab(values, hosts) : openLab(values, hosts));
     try {
       for (const scenario of group) {
         const { measures, results } = await measure(scenario, lab, made, values);
@@ -104,6 +108,11 @@ function write({ name }: Scenario, results: string): void {
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
+}
+
+async function openBareLab(values: Values, hosts: number): Promise<{ lab: TestLab; made?: number }> {
+  if (values.name !== undefined) throw new Error(`--name: has hosts that are in use, got ${values.name}; leave it out`);
+  return { lab: await createLab(undefined, hosts) };
 }
 
 async function openLab(values: Values, hosts: number): Promise<{ lab: TestLab; made?: number }> {

@@ -16,6 +16,7 @@ import { ensureHosts, ensureSshKey } from "../../lab/hosts.ts";
 import { labImages } from "../../lab/images.ts";
 import { labNamed, type Lab } from "../../lab/settings.ts";
 import { freePorts } from "../../lab/state.ts";
+import { until } from "./until.ts";
 
 const repository = join(import.meta.dirname, "../..");
 const stack = "one";
@@ -83,6 +84,16 @@ export class LabHost {
   /** A command inside of it, past SSH and its firewall; what it printed. */
   async inside(...argv: string[]): Promise<string> {
     return execIn(new Docker().getContainer(objectName(this.lab, this.host.name)), argv);
+  }
+
+  /** As by a power cut, and until it answers again. */
+  async cutPower(): Promise<void> {
+    const container = new Docker().getContainer(objectName(this.lab, this.host.name));
+    await container.kill();
+    await container.start();
+    await until(`${this.host.name} answers`, 60_000, async () =>
+      (await this.#run(["ssh", "-F", sshConfigPath(stack), this.host.name, "true"], "")).code === 0 ? true : undefined,
+    );
   }
 
   /** A script that runs where Pulumi does. */

@@ -40,17 +40,46 @@ export class Scanner {
     return scanner;
   }
 
+  /** Its own address on IPv6. */
+  readonly address6 = ula(own);
+
+  /** Its own address on the network of a neighbour. */
+  address(neighbour: string): string {
+    return neighbour.replace(/\d+$/, String(own));
+  }
+
+  async remove(): Promise<void> {
+    await this.#container.remove({ force: true, v: true });
+  }
+
+  /** A datagram to each of these ports, sent twice at most; whether anybody takes them shows on the host. */
+  async sendUdp(address: string, ports: readonly number[]): Promise<void> {
+    const family = address.includes(":") ? ["-6"] : [];
+    await this.run("nmap", ...family, "-Pn", "-n", "-sU", "--max-retries", "1", "-p", ports.join(","), address);
+  }
+
   /** What the command printed on both outputs. */
   async run(...argv: string[]): Promise<string> {
     return execIn(this.#container, argv);
   }
 
-  /** Every TCP port of an address, IPv4 or IPv6. A port that stays silent is not listed. */
-  async ports(address: string): Promise<Ports> {
+  /** TCP ports of an address, IPv4 or IPv6, all of them by default. A port that stays silent is not listed. */
+  async ports(address: string, only?: readonly number[]): Promise<Ports> {
     const family = address.includes(":") ? ["-6"] : [];
     // The network loses nothing, so one retry is one too many for ports that are silent on purpose.
     const pace = ["-T4", "--min-rate", "4000", "--max-retries", "1"];
-    const said = await this.run("nmap", ...family, "-Pn", "-n", "-sS", "-p-", ...pace, "-oG", "-", address);
+    const said = await this.run(
+      "nmap",
+      ...family,
+      "-Pn",
+      "-n",
+      "-sS",
+      `-p${only?.join(",") ?? "-"}`,
+      ...pace,
+      "-oG",
+      "-",
+      address,
+    );
     return openPorts(said);
   }
 

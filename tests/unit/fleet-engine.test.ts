@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { DockerEngine } from "../../components/config/stack.ts";
-import { renderEngine } from "../../components/fleet/engine.render.ts";
+import { renderEngine, type VersionChange } from "../../components/fleet/engine.render.ts";
 
 /* What the script installs on each system, run for real with package commands that only note how they were called. */
 
@@ -30,10 +30,13 @@ interface Machine {
   /** Packages that are there, with their versions. */
   readonly present?: Readonly<Record<string, string>>;
   readonly running?: number;
+  /** How many of them are the swarm's. */
+  readonly tasks?: number;
+  readonly change?: VersionChange;
   readonly givenKey?: string;
 }
 
-function run({ system, docker, present = {}, running = 0, givenKey = key }: Machine, verb = "") {
+function run({ system, docker, present = {}, running = 0, tasks = 0, change, givenKey = key }: Machine, verb = "") {
   const root = mkdtempSync(join(tmpdir(), "berth-engine-"));
   try {
     const at = (path: string): string => join(root, path);
@@ -56,7 +59,7 @@ function run({ system, docker, present = {}, running = 0, givenKey = key }: Mach
       "apt-cache": `case " $* " in ${madison.join(" ")} esac`,
       "dpkg-query": `case " $* " in *':\${Package}'*) printf '${packages.join("")}' ;; ${versions.join(" ")} *Version*) exit 1 ;; esac`,
       dpkg: "echo amd64",
-      docker: `[ "$1" != ps ] || seq ${running}`,
+      docker: `case "$*" in ps*label=com.docker.swarm.task*) seq ${tasks} ;; ps*) seq ${running} ;; esac`,
       systemctl: "echo enabled",
       curl: `for word; do [ "$before" != --output ] || printf %s ${JSON.stringify(givenKey)} >"$word"; before=$word; done`,
     };
@@ -68,6 +71,7 @@ function run({ system, docker, present = {}, running = 0, givenKey = key }: Mach
       edge: false,
       registry: { address: "registry.test" },
       ...(docker && { docker }),
+      ...(change && { change }),
     })
       .replaceAll(/(?<=[ ="'])\/(etc|var\/lib|run)\//g, `${root}/$1/`)
       .replaceAll("1500c1f56fa9e26b9b8f42452a553675796ade0807cdce11975eb98170b3a570", sum(key))
@@ -167,6 +171,26 @@ describe("the script that installs Docker", () => {
     const checked = run(other, "check");
     assert.match(checked.out, /^differs: Docker is 20\.10\.5\+dfsg1, not 20\.10\.24$/m);
     assert.doesNotMatch(checked.calls, /apt-get|allow-downgrades/);
+  });
+
+  it("leaves the version of one among several hosts alone until that is drained", () => {
+    const other = { system: "debian 12", docker: pinned, present: { "docker.io": "20.10.5+dfsg1" } };
+    const busy = run({ ...other, change: "later", running: 3, tasks: 2 });
+    assert.equal(busy.code, 0, busy.err);
+    assert.match(busy.out, /^unchanged: Docker 20\.10\.5\+dfsg1, until this host is drained$/m);
+    assert.doesNotMatch(busy.calls, /allow-downgrades/);
+    assert.match(
+      run({ ...other, change: "later" }).calls,
+      /--allow-downgrades docker\.io=20\.10\.24/,
+      "it runs nothing",
+    );
+
+    const draining = run({ ...other, change: "drained", running: 3, tasks: 2 });
+    assert.equal(draining.code, 1);
+    assert.match(draining.err, /to change that would stop tasks of the swarm, got 2 running; see docker node ps/);
+    const drained = run({ ...other, change: "drained", running: 1 });
+    assert.equal(drained.code, 0, drained.err);
+    assert.match(drained.calls, /--allow-downgrades docker\.io=20\.10\.24\+dfsg1-1\+deb12u1/);
   });
 
   it("uses nothing of a repository whose key is a stranger's", () => {

@@ -283,6 +283,30 @@ describe("hosts before anything is changed", () => {
     });
   }
 
+  it("goes on without a manager that is locked since its restart, and stops where all of them are", () => {
+    const locked = (number: number): Answer => fresh(number, { engine: { swarm: "locked", node: "" } });
+    const ready = manager(1, ["ready", "down", "ready"]);
+    const one = judged({ "vm-1": ready, "vm-2": locked(2), "vm-3": manager(3, ["ready", "down", "ready"]) });
+    assert.deepEqual(
+      [one.problems, one.warnings, one.manager],
+      [
+        [],
+        ['host vm-2 is locked since its restart and takes no part in the swarm; run "npm run berth -- unlock local"'],
+        "vm-1",
+      ],
+    );
+    const all = { "vm-1": locked(1), "vm-2": locked(2), "vm-3": locked(3) };
+    assert.equal(isUndecided(three.hosts, new Map(Object.entries(all))), false);
+    assert.deepEqual(
+      problemsOf(all),
+      [0, 1, 2].map(
+        (index) =>
+          `berth:hosts[${index}]: host vm-${index + 1} is locked since its restart, and no manager knows the swarm; ` +
+          'run "npm run berth -- unlock local", then pulumi up again',
+      ),
+    );
+  });
+
   it("rejects a machine that is smaller than the stack file or the system says, but for what a kernel keeps", () => {
     const config = configWith([machine(1), machine(2, { memory: "16 GB", cpus: 4, disk: "100 GB" }), machine(3)]);
     assert.deepEqual(wrong(fresh(2), config), [

@@ -13,6 +13,7 @@ import { renderMember } from "../../components/fleet/member.render.ts";
 import { renderJoinTokens } from "../../components/fleet/tokens.render.ts";
 import type { Host } from "../../components/config/host.ts";
 import { renderEngine } from "../../components/fleet/engine.render.ts";
+import { hostConcerns, type HostConcernsArgs } from "../../components/fleet/host.render.ts";
 import { asRoot, looks, place, renderScript, rootShell } from "../../components/fleet/script.ts";
 import { golden } from "../support/golden.ts";
 import { checkScript } from "../support/shell.ts";
@@ -140,6 +141,41 @@ describe("scripts that prepare a host", () => {
     const upgrades = (restarts: boolean) => systemScripts({ ...system, restarts })["upgrades"]!;
     assert.match(upgrades(true), /Automatic-Reboot "true";/);
     assert.match(upgrades(false), /Automatic-Reboot "false";/);
+  });
+
+  it("lets managers update and restart an hour apart, and no two hosts at the same time", () => {
+    const names = ["manager", "manager", "worker", "manager", "worker"] as const;
+    const hosts = names.map((role, index) => ({ ...root, name: `vm-${index + 1}`, role }));
+    const shared: Omit<HostConcernsArgs, "host"> = {
+      ...{ stack: "production", hosts, registry: { address: "ghcr.io" }, docker: { source: "distribution" } },
+      ...{ dnsChallenges: false, proxyRanges: [], autolock: false, rangesApi: undefined },
+      firewall: { ssh: ["0.0.0.0/0"], web: "any", http3: false },
+    };
+    const windows = hosts.map((host) => {
+      const script = hostConcerns({ ...shared, host }).system;
+      return [
+        /^OnCalendar=\*-\*-\* (.*) UTC$/m.exec(script)?.[1],
+        /Automatic-Reboot-Time "(.*)";/.exec(script)?.[1],
+        /Automatic-Reboot "(.*)";/.exec(script)?.[1],
+      ];
+    });
+    assert.deepEqual(windows, [
+      ["01:00", "01:30", "true"],
+      ["02:00", "02:30", "true"],
+      ["04:00", "04:30", "true"],
+      ["03:00", "03:30", "true"],
+      ["04:30", "05:00", "true"],
+    ]);
+  });
+
+  it("has Docker tell its metrics at the private address, to the fleet alone", () => {
+    assert.match(scripts["engine-deploy.sh"]!, /"metrics-addr": "10\.0\.0\.2:9323"/);
+    assert.match(scripts["engine-edge.sh"]!, /"metrics-addr": "127\.0\.0\.1:9323"/, "there is nobody else");
+    const rules = scripts["firewall-deploy.sh"]!.split("\n").filter((line) => line.includes("9323"));
+    assert.deepEqual(
+      rules.map((line) => line.trim()),
+      ["ip saddr { 10.0.0.1, 10.0.0.2 } tcp dport { 2377, 7946, 9323 } accept"],
+    );
   });
 
   it("installs what issues certificates only where the edge runs", () => {

@@ -182,6 +182,21 @@ describe("Fleet", () => {
     ]);
   });
 
+  it("brings Docker to another version on hosts that are drained, after the swarm has left them", async () => {
+    const versions = (fleet: Awaited<ReturnType<typeof build>>): string[] =>
+      fleet.resources.map(({ name }) => name).filter((name) => name.endsWith("-version"));
+    assert.deepEqual(versions(await build(several)), []);
+    const fleet = await build({ ...several, "berth:docker": JSON.stringify({ version: "20.10.24" }) });
+    assert.deepEqual(versions(fleet), ["fleet-vm-4-version"]);
+    const { dependsOn, inputs } = fleet.get("fleet-vm-4-version");
+    assert.deepEqual(dependsOn, ["fleet-vm-4-swarm"]);
+    assert.match(inputs["stdin"] as string, /com\.docker\.swarm\.task/);
+    // Others keep theirs, and nothing fails for that.
+    assert.match(fleet.get("fleet-vm-1-engine").inputs["stdin"] as string, /until this host is drained/);
+    const alone = await build({ ...host(), "berth:docker": JSON.stringify({ version: "20.10.24" }) });
+    assert.doesNotMatch(alone.get("fleet-vm-1-engine").inputs["stdin"] as string, /until this host is drained/);
+  });
+
   it("hands scripts over by standard input and connections as secrets", async () => {
     const fleet = await build();
     const config = sampleConfig(host());

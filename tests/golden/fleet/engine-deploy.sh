@@ -105,7 +105,8 @@ configure() {
     }
   },
   "no-new-privileges": true,
-  "live-restore": false
+  "live-restore": false,
+  "metrics-addr": "10.0.0.2:9323"
 }
 END
 }

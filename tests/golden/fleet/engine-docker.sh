@@ -109,7 +109,8 @@ configure() {
     }
   },
   "no-new-privileges": true,
-  "live-restore": false
+  "live-restore": false,
+  "metrics-addr": "10.0.0.2:9323"
 }
 END
 }
@@ -186,8 +187,11 @@ add_repository() {
       mkdir -p "$(dirname "$key")"
       curl --silent --show-error --fail --max-time 60 --output "$key.berth" "https://download.docker.com/linux/${from% *}/gpg" ||
         refuse "the key of Docker's repository cannot be fetched; the host must reach download.docker.com"
-      echo "1500c1f56fa9e26b9b8f42452a553675796ade0807cdce11975eb98170b3a570  $key.berth" | sha256sum --check --status ||
-        refuse "the key of Docker's repository is not the one that is known, got $(sha256sum "$key.berth"); nothing of it was used"
+      got=$(sha256sum <"$key.berth" | cut -d ' ' -f 1)
+      if [ "$got" != 1500c1f56fa9e26b9b8f42452a553675796ade0807cdce11975eb98170b3a570 ]; then
+        rm "$key.berth"
+        refuse "the key of Docker's repository is not the one that is known, got $got; nothing of it was used"
+      fi
       mv "$key.berth" "$key"
       echo "changed: $key"
     }

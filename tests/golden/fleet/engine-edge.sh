@@ -104,7 +104,8 @@ configure() {
     }
   },
   "no-new-privileges": true,
-  "live-restore": false
+  "live-restore": false,
+  "metrics-addr": "127.0.0.1:9323"
 }
 END
   place '/etc/docker/certs.d/registry.test:5000/ca.crt' <<'END'

@@ -203,7 +203,7 @@ table inet berth {
     udp sport 67 udp dport 68 accept
     ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept
     ip saddr { 198.18.0.0/24 } tcp dport { $ports } accept
-    ip saddr { 10.0.0.1, 10.0.0.2 } tcp dport { 2377, 7946 } accept
+    ip saddr { 10.0.0.1, 10.0.0.2 } tcp dport { 2377, 7946, 9323 } accept
     ip saddr { 10.0.0.1, 10.0.0.2 } udp dport { 4789, 7946 } accept
     ip saddr { 10.0.0.1, 10.0.0.2 } meta l4proto esp accept
   }

@@ -20,6 +20,8 @@ export interface Scenario {
   readonly name: string;
   /** How many hosts its lab has. One with several is run only when it is named. @default 1 */
   readonly hosts?: number;
+  /** The hosts of its lab are as their installer left them. It is run only when it is named. @default false */
+  readonly bare?: boolean;
   /** Requests per second, unless somebody asks for another number; 0 without load. @default 300 */
   readonly rate?: number;
   run(bench: Bench): Promise<void>;

@@ -2,7 +2,7 @@
 export interface Measure {
   readonly scenario: string;
   readonly quantity: string;
-  readonly unit: "s" | "ms" | "";
+  readonly unit: "s" | "ms" | "%" | "";
   readonly values: readonly number[];
   /** What it must not exceed; `undefined` where it only informs. */
   readonly goal?: number;

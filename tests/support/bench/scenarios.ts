@@ -9,6 +9,7 @@ import palmistry from "../../../systems/palmistry/system.ts";
 import type { Result, TestLab } from "../../lab/support/lab.ts";
 import { switchOverMs, type LoadResult } from "../load.ts";
 import { must, note, noteLoss, refused, underLoad, type Bench, type Scenario, type What } from "./context.ts";
+import { bootstrap } from "./bootstrap.ts";
 import { edge } from "./edge.ts";
 import { heldThroughDeploy, heldThroughEdge } from "./held.ts";
 import { losses } from "./losses.ts";
@@ -35,6 +36,7 @@ export const scenarios: readonly Scenario[] = [
   { name: "throughput", rate: 0, run: throughput },
   { name: "lab", rate: 0, run: labAgain },
   { name: "losses", hosts: 3, rate: 100, run: losses },
+  { name: "bootstrap", hosts: 3, bare: true, rate: 0, run: bootstrap },
 ];
 
 /** What every `pulumi` command pays before the program does anything of its own. */

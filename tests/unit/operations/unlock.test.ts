@@ -108,6 +108,33 @@ describe("npm run berth -- unlock", () => {
     assert.match(readFileSync(at("input"), "utf8"), /^SWMKEY-1-secret$/m);
   });
 
+  it("has the swarm replace the key while all take part, and keeps the new one where the old one was", async () => {
+    swarm({ "vm-1": "active", "vm-2": "active", "vm-3": "active" });
+    program("pulumi", "");
+    assert.deepEqual(await berth("--rotate"), {
+      code: 0,
+      out: "replaced; from now on the new key unlocks managers\n",
+      err: "",
+    });
+    assert.match(readFileSync(at("arguments"), "utf8"), / vm-1 'docker' 'swarm' 'unlock-key' '--rotate' '--quiet'$/m);
+    assert.doesNotMatch(readFileSync(at("arguments"), "utf8"), /^pulumi/m);
+    stackFile("  berth:unlockKey:\n    secure: sealed\n");
+    const { code, out } = await berth("--rotate");
+    assert.equal(code, 0);
+    assert.match(out, /kept as the secret berth:unlockKey in /);
+    assert.match(readFileSync(at("arguments"), "utf8"), /^pulumi config set --secret berth:unlockKey /m);
+  });
+
+  it("replaces no key while a manager is away, which would come back with the old one", async () => {
+    for (const state of ["locked", "lost"]) {
+      swarm({ "vm-1": "active", "vm-2": state, "vm-3": "active" });
+      const { code, err } = await berth("--rotate");
+      assert.equal(code, 1);
+      assert.match(err, /the key is replaced while all managers take part, got none of vm-2; unlock or start what is/);
+    }
+    assert.doesNotMatch(readFileSync(at("arguments"), "utf8"), /--rotate/);
+  });
+
   it("has no key to keep while autolock is off", async () => {
     swarm({ "vm-1": "active", "vm-2": "active", "vm-3": "active" }, "''");
     const { code, err } = await berth("--save");
