@@ -1,11 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { explain, refusalOf } from "./refusals.ts";
 
-/**
- * Where the program does not run, Pulumi knows no hook and says that instead of the provider's words: with this name, it
- * says at least where those are to be had.
- */
-const hookName = "Cloudflare's answer, which pulumi destroy --run-program shows,";
+/** Stands in the state beside each resource; a deletion is explained in every run that registers this name. */
+const hookName = "explain what Cloudflare refuses";
 
 /** One hook for each run of a program: Pulumi takes a name once. */
 const hooks = new WeakMap<object, pulumi.ErrorHook>();

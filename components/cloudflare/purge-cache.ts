@@ -23,13 +23,14 @@ export interface PurgeApi {
   readonly wait?: (milliseconds: number) => Promise<unknown>;
   readonly log?: (line: string) => void;
   readonly now?: () => number;
+  /** Milliseconds that one call may take. @default 30000 */
+  readonly callTimeout?: number;
 }
 
 /** Prefixes in one call. @see https://developers.cloudflare.com/cache/how-to/purge-cache/#availability-and-limits */
 const perCall = 100;
 /** How long a purge may wait for its turn: on the plan free, one call is allowed again every twelve seconds. */
 const patience = 5 * 60_000;
-const callTimeout = 30_000;
 
 /**
  * Purges prefix by prefix, waiting as long as the API asks for where it has had too many calls.
@@ -61,7 +62,8 @@ interface Answer {
   readonly retryAfter?: number | undefined;
 }
 
-async function call(zoneId: string, prefixes: readonly string[], { url, token }: PurgeApi): Promise<Answer> {
+async function call(zoneId: string, prefixes: readonly string[], api: PurgeApi): Promise<Answer> {
+  const { url, token, callTimeout = 30_000 } = api;
   try {
     const response = await fetch(`${url.replace(/\/$/, "")}/zones/${zoneId}/purge_cache`, {
       method: "POST",

@@ -25,6 +25,9 @@ const lacking = /"code":\s*(10000|9109)\b/;
 const taken =
   /"code":\s*(81053|81054|81058|20217|11010)\b|similar configuration with rules already exists|already exists/;
 
+/** Code for a path with an id that is none, such as that of a zone that there never was. */
+const misrouted = /"code":\s*7003\b/;
+
 const importForms: readonly (readonly [kind: RegExp, form: string])[] = [
   [/\/rulesets/, "zones/<zone id>/<ruleset id>"],
   [/\/access\/apps/, "zones/<zone id>/<application id>"],
@@ -61,10 +64,12 @@ export function explain({ call, status, words, subject, permission }: Refusal): 
       `Cloudflare: did not carry out a call, ${got}; see https://www.cloudflarestatus.com, then run pulumi up again. ` +
       "What has been done stays, the rest follows"
     );
-  if (status < 500 && taken.test(words)) {
+  if (status === 404 && /^(PUT|PATCH|DELETE) /.test(call) && !misrouted.test(words))
+    return `Cloudflare: does not have it any more, ${got}; run pulumi refresh, then pulumi up again`;
+  if (taken.test(words)) {
     const form = importForms.find(([kind]) => kind.test(path))?.[1] ?? "<id>";
     return (
-      `berth:cloudflare.adopt: does not name what is there already and was not made by this stack, ${got}; nothing was ` +
+      `berth:cloudflare.adopt: does not name what is there already and is not in the state of this stack, ${got}; nothing was ` +
       `overwritten. Add "${subject}: ${form}" there, or remove it at Cloudflare; see docs/cloudflare.md`
     );
   }

@@ -42,7 +42,7 @@ supplied; a secret that stands in clear in the file is refused.
 |---|---|
 | \`<system>:<NAME>\` | A secret that the system declares with \`kind: "supplied"\` |
 | \`berth:sshKey\` | Private key for SSH to the hosts; without it the SSH agent is asked |
-| \`berth:dnsToken\` | Token for challenges by DNS, with no right but to edit the DNS of the zone; kept on the edge hosts |
+| \`berth:dnsToken\` | Token for challenges by DNS, with no rights but to find the zone and to edit its DNS; kept on the edge hosts |
 | \`berth:originPullKey\` | Private key, PEM, of \`cloudflare.originPulls.certificate\` |
 | \`berth:unlockKey\` | Key of locked managers, as \`berth unlock --save\` keeps it; only that verb reads it |
 | \`cloudflare:apiToken\` | Token that may edit the zone; \`CLOUDFLARE_API_TOKEN\` in the environment does as well |

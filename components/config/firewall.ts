@@ -2,12 +2,15 @@ import { z } from "zod";
 import type { Finding } from "./findings.ts";
 import type { Parts } from "./lenient.ts";
 import { refuse } from "./refusals.ts";
+import { whole } from "./scalars.ts";
 import type { Cloudflare } from "./stack.ts";
 
 /** A network as `address/length`, IPv4 or IPv6. */
-const network = z.union([z.cidrv4(), z.cidrv6()], {
-  error: refuse("is not a network", "write an address and a length, for example 198.18.0.0/24 or 2001:db8::/32"),
-});
+const network = whole(
+  z.union([z.cidrv4(), z.cidrv6()], {
+    error: refuse("is not a network", "write an address and a length, for example 198.18.0.0/24 or 2001:db8::/32"),
+  }),
+);
 
 /** What the hosts let in. Everything else is closed, also what a container publishes. */
 export const firewall = z.strictObject({

@@ -1,5 +1,5 @@
-import { isIP } from "node:net";
 import { z } from "zod";
+import { networkOf } from "../shared/cidr.ts";
 import { parseCron } from "../shared/cron.ts";
 import { durationPattern, milliseconds, type Duration } from "../shared/duration.ts";
 import { bytes, sizePattern, type Size } from "../shared/size.ts";
@@ -96,14 +96,20 @@ export const timeZone = z
     error: refuse("is not a time zone", 'write "UTC", or a name of the tz database, for example "Europe/Berlin"'),
   })
   .meta({ title: "time zone" });
-/** An address, or a network of them in CIDR notation. */
-export const addressRange = z.string().refine(isAddressRange, {
-  error: refuse("is not an address or a network", "write for example 198.18.7.1 or 198.18.0.0/15"),
-});
-
-function isAddressRange(text: string): boolean {
-  const [address = "", bits, ...rest] = text.split("/");
-  const family = isIP(address);
-  if (family === 0 || rest.length > 0) return false;
-  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
+/** Of networks, those that begin where they say: of others, nginx and the firewall would take the whole, unasked. */
+export function whole(networks: z.ZodType<string, string>) {
+  return networks.refine((text) => [undefined, text].includes(networkOf(text)), {
+    error: (issue) => {
+      const text = String(issue.input);
+      const address = `${text.split("/")[0] ?? ""}/${text.includes(":") ? 128 : 32}`;
+      const cure = `write ${networkOf(text) ?? ""} for all of it, or ${address} for the one address`;
+      return refuse("is not where its network begins", cure)(issue);
+    },
+  });
 }
+/** An address, or a network of them in CIDR notation. */
+export const addressRange = whole(
+  z.string().refine((text) => networkOf(text) !== undefined, {
+    error: refuse("is not an address or a network", "write for example 198.18.7.1 or 198.18.0.0/15"),
+  }),
+);

@@ -7,6 +7,7 @@ describe("purging Cloudflare's cache", () => {
   let lab: TestCloudflare;
   const waits: number[] = [];
   const lines: string[] = [];
+  let callTimeout: number;
 
   const run = (more: Partial<PurgeRequest> = {}, token = lab.token): Promise<void> =>
     purgeCache(
@@ -16,6 +17,7 @@ describe("purging Cloudflare's cache", () => {
         // Time goes by as long as is waited.
         now: () => waits.reduce((sum, each) => sum + each, 0),
         wait: (milliseconds) => Promise.resolve(waits.push(milliseconds)),
+        callTimeout,
       },
     );
   const purges = async () => {
@@ -35,6 +37,7 @@ describe("purging Cloudflare's cache", () => {
     lab = await TestCloudflare.start();
     waits.length = 0;
     lines.length = 0;
+    callTimeout = 10_000;
   });
   afterEach(() => lab.stop());
 
@@ -70,6 +73,20 @@ describe("purging Cloudflare's cache", () => {
     await run();
     assert.deepEqual(waits, [2_000, 4_000]);
     assert.equal((await purges()).length, 1);
+  });
+
+  it("waits for no answer for ever, and says so in the end", async function () {
+    this.timeout(20_000);
+    callTimeout = 150;
+    await lab.order({ path: "purge_cache", stallMs: 1_000, status: 504 });
+    await run();
+    assert.equal((await purges()).length, 1);
+    assert.match(lines[0] ?? "", /takes no purge now \(.*timeout\); trying again in 2 s/);
+    await lab.order({ path: "purge_cache", stallMs: 1_000, status: 504, times: 30 });
+    assert.match(
+      await refused(run()),
+      /^Cloudflare: did not carry out a call, got no answer from POST zones\/\w+\/purge_cache for the cache of palmistry\.test\/assets; /,
+    );
   });
 
   it("says that the token lacks its permission, never the token", async () => {

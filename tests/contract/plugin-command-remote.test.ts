@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect, createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { freePorts } from "../../lab/state.ts";
 import { type Provider, startProvider } from "../support/provider.ts";
@@ -71,6 +73,18 @@ describe("command stand-in, remote", () => {
 
   it("fails with the signal that ended the command", async () => {
     await assert.rejects(run({ create: "kill -TERM $$" }), /^Error: Process exited with status 143 from signal TERM: /);
+  });
+
+  it("knows how a command ended whose whole answer comes at once", async function () {
+    this.timeout(30_000);
+    const late = await startLate(sshd.port);
+    try {
+      const at = connection({ port: late.port });
+      assert.equal((await run({ connection: at, create: "echo quick" })).outputs["stdout"], "quick");
+      await assert.rejects(run({ connection: at, create: "exit 3" }), /^Error: Process exited with status 3: /);
+    } finally {
+      await late.stop();
+    }
   });
 
   it("rejects a server with another host key, after its tries", async () => {
@@ -149,3 +163,30 @@ describe("command stand-in, remote", () => {
     await provider.delete(type, stored);
   });
 });
+
+/** Passes on what a server says only once it has been silent for a while, all of it in one piece. */
+async function startLate(to: number): Promise<{ port: number; stop: () => Promise<void> }> {
+  const server = createServer((client) => {
+    const upstream = connect(to, "127.0.0.1");
+    let held: Buffer[] = [];
+    let timer: NodeJS.Timeout | undefined;
+    const pass = () => {
+      client.write(Buffer.concat(held));
+      held = [];
+    };
+    upstream.on("data", (chunk: Buffer) => {
+      held.push(chunk);
+      clearTimeout(timer);
+      timer = setTimeout(pass, 250);
+    });
+    client.on("data", (chunk) => upstream.write(chunk)).on("close", () => upstream.destroy());
+    for (const end of [client, upstream]) end.on("error", () => undefined);
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  return {
+    port: (server.address() as AddressInfo).port,
+    stop: async () => {
+      await once(server.close(), "close");
+    },
+  };
+}

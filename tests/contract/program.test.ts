@@ -176,6 +176,21 @@ for (const system of systemNames) {
   }
 }
 
+describe("the program without Cloudflare", () => {
+  for (const system of systemNames)
+    it(`has ${system} with all but what is at Cloudflare`, async () => {
+      const file = stackFileOf(system, "production");
+      const changes = { "berth:cloudflare": "none", "berth:firewall": undefined };
+      const [plan, without] = [await program(file), await program(file, changes)];
+      const named = ({ resources }: Recording<unknown>) => resources.map(({ type, name }) => `${type} ${name}`);
+      const there = named(plan).filter((one) => !/^(pulumi:providers:)?cloudflare:|^command:\S+ purge-/.test(one));
+      assert.deepEqual(named(without).toSorted(), there.toSorted());
+      assert.ok(there.length < plan.resources.length);
+      const files = String(without.get("edge-vm-1-sites").inputs["stdin"]);
+      assert.doesNotMatch(files.split("==> sites/")[1] ?? assert.fail("no sites"), /real_ip_header/);
+    });
+});
+
 /** Texts in a value with their paths. */
 function leaves(value: unknown, path = ""): [string, string][] {
   if (typeof value === "string") return [[path, value]];

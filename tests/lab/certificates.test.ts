@@ -71,13 +71,21 @@ describe("certificates of an edge host", function () {
     host.mood = "well";
     await host.must(host.certificate("shop", main));
     const before = await serial();
-    assert.match(String((await host.shown(site)).issuer.CN), /Pebble/);
+    const shown = await host.shown(site);
+    assert.match(String(shown.issuer.CN), /Pebble/);
+    assert.equal(shown.asn1Curve, "prime256v1");
     const { placeholder, last_attempt_failed: failed, ...times } = await host.metrics("main");
     assert.deepEqual({ placeholder, failed }, { placeholder: 0, failed: 0 });
     const { expires_timestamp_seconds: expires = 0, issued_timestamp_seconds: issued = 0 } = times;
     assert.ok(Math.abs(expires - issued - host.lifeSeconds) < 2, `lives ${expires - issued} s`);
     await host.must(host.certificate("shop", main));
     assert.equal(await serial(), before);
+  });
+
+  it("gets another one when somebody asks for it, long before it is due", async () => {
+    const before = await serial();
+    await host.must(host.edge(["renew", "shop", "main"]));
+    assert.notEqual(await serial(), before);
   });
 
   it("renews a short-lived certificate when a third of its life is left, not before", async () => {
@@ -104,6 +112,19 @@ describe("certificates of an edge host", function () {
     assert.match(output, /was not renewed; the edge serves the one it had: rate limit of the authority/);
     assert.equal(await serial(), before);
     assert.equal((await host.metrics("main"))["last_attempt_failed"], 1);
+  });
+
+  it("says why the authority refuses a name, and keeps what it has", async () => {
+    const before = await serial();
+    const [record] = await host.cloudflare.list();
+    await host.cloudflare.records("DELETE", `/${record?.id ?? ""}`);
+    const { code, output } = await host.edge(["renew", "shop", "main"]);
+    await host.cloudflare.create({ type: "A", name: site, content: "127.0.0.1" });
+    assert.notEqual(code, 0);
+    assert.match(output, /was not renewed; the edge serves the one it had: Detail: .*shop\.palmistry\.test/);
+    assert.equal(await serial(), before);
+    assert.equal((await host.metrics("main"))["last_attempt_failed"], 1);
+    await servesOn();
   });
 
   it("gets another certificate when the kind of key changes", async () => {
@@ -161,8 +182,28 @@ describe("certificates of an edge host", function () {
     assert.equal((await host.onHost("ls /etc/letsencrypt/renewal")).trim(), "shop-main.conf");
   });
 
-  it("gets new certificates on a host that was set up anew, by what `up` runs there again", async () => {
+  it("has its certificates on a host that was set up anew once a backup is put back, and asks nobody", async () => {
     await host.cloudflare.tokens(host.cloudflare.token, `${token} DNS Write, Zone Read`);
+    await host.must(serve());
+    await host.must(host.certificate("shop", wild, token));
+    await host.must(host.certificate("shop", main));
+    for (const name of ["wild", "main"]) await host.must(host.edge(["renew", "shop", name]));
+    const before = [await serial(), await serial(below)];
+    await host.onHost(`tar -cf /tmp/backup.tar /etc/letsencrypt ${host.root}/secrets`);
+    await host.loseAll();
+    await host.onHost("tar -xf /tmp/backup.tar -C /");
+    host.mood = "silent";
+    await host.must(host.runtime());
+    await host.must(serve());
+    await host.must(host.certificate("shop", main));
+    await host.must(host.certificate("shop", wild, token));
+    host.mood = "well";
+    assert.deepEqual([await serial(), await serial(below)], before);
+    await host.must(host.edge(["renew", "shop", "main"]));
+    assert.notEqual(await serial(), before[0], "it is renewed like any other");
+  });
+
+  it("gets new certificates on a host that was set up anew, by what `up` runs there again", async () => {
     await host.must(serve());
     const before = [await serial(), await serial(below)];
     await host.loseAll();

@@ -57,6 +57,8 @@ describe("a host that only a jump host reaches", function () {
       "berth:hosts": [{ ...host, jump: "bastion", publicAddress: "198.18.0.1", ...changes }],
       "berth:jumpHosts": { bastion: way },
       "berth:registry": { address: "registry.test:5000" },
+      "berth:cloudflare": "none",
+      "berth:acme": { email: "operations@palmistry.test", agreeToTerms: true },
       "berth:sshKey": { secure: "sealed" },
     };
     await writeFile(join(target.root, "Pulumi.one.yaml"), stringify({ config }));

@@ -9,13 +9,17 @@ export const sshKey = "-----BEGIN OPENSSH PRIVATE KEY-----\nnot-a-key\n-----END 
 
 let runs = 0;
 
-/** The whole program with a stack file that a team has filled in, as a preview sees it. */
+/** The whole program with a stack file that a team has filled in, as a preview sees it; `undefined` takes a key away. */
 export async function program(file: StackFile, changes: Record<string, unknown> = {}): Promise<Recording<unknown>> {
-  const values = { ...file.config, ...(await filledIn(file)), "berth:sshKey": sshKey, ...changes };
-  const texts = Object.entries(values).map(([key, value]): [string, string] => [
-    key,
-    typeof value === "string" ? value : JSON.stringify(value),
-  ]);
+  const values: Record<string, unknown> = {
+    ...file.config,
+    ...(await filledIn(file)),
+    "berth:sshKey": sshKey,
+    ...changes,
+  };
+  const texts = Object.entries(values).flatMap(([key, value]): [string, string][] =>
+    value === undefined ? [] : [[key, typeof value === "string" ? value : JSON.stringify(value)]],
+  );
   const secrets = texts.map(([key]) => key).filter((key) => !key.startsWith("berth:") || key === "berth:sshKey");
   pulumi.runtime.setAllConfig(Object.fromEntries(texts), secrets);
   // The program writes its SSH files below the current directory.

@@ -56,7 +56,7 @@ const cases: readonly [what: string, failure: Failure, expected: string][] = [
       `POST "${url}zones/z/dns_records": 400 Bad Request ${errors(81058, "An identical record already exists.")}`,
       dns,
     ),
-    "berth:cloudflare.adopt: does not name what is there already and was not made by this stack, got 400 from POST " +
+    "berth:cloudflare.adopt: does not name what is there already and is not in the state of this stack, got 400 from POST " +
       'zones/z/dns_records for dns-vm-1-a.test; nothing was overwritten. Add "dns-vm-1-a.test: <zone id>/<record id>" ' +
       "there, or remove it at Cloudflare; see docs/cloudflare.md",
   ],
@@ -65,6 +65,12 @@ const cases: readonly [what: string, failure: Failure, expected: string][] = [
     failure(`PUT "${url}zones/z/rulesets/r": 429 Too Many Requests ${errors(10100, "More than 1200 requests")}`),
     "Cloudflare: has had too many calls of this account, got 429 from PUT zones/z/rulesets/r for zone-http_ratelimit; " +
       "wait five minutes, then run pulumi up again. What has been done stays, the rest follows",
+  ],
+  [
+    "what somebody else has deleted",
+    failure(`DELETE "${url}zones/z/dns_records/r": 404 Not Found ${errors(81044, "Record does not exist.")}`, dns),
+    "Cloudflare: does not have it any more, got 404 from DELETE zones/z/dns_records/r for dns-vm-1-a.test; run pulumi " +
+      "refresh, then pulumi up again",
   ],
   [
     "an outage, as Go says that nobody answers",
@@ -88,6 +94,8 @@ describe("a refusal by Cloudflare", () => {
       said(failure(`PUT "${url}zones/z/x": 403 Forbidden ${errors(1139, "not available for your plan")}`)),
       undefined,
     );
+    const zone = errors(7003, "Could not route to /zones/z/settings/ssl, perhaps your object identifier is invalid?");
+    assert.equal(said(failure(`PATCH "${url}zones/z/settings/ssl": 404 Not Found ${zone}`)), undefined);
     assert.equal(said(failure("timed out")), undefined);
   });
 });

@@ -196,6 +196,21 @@ const refusals: readonly Refusal[] = [
     ),
   ],
   [
+    "networks that do not begin where they say",
+    {
+      "berth:operators": ["198.18.7.1/15", "2001:db8::7/32"],
+      "berth:firewall": { ssh: ["198.18.7.1/24", "2001:db8::/32"] },
+    },
+    [
+      'berth:firewall.ssh[0]: is not where its network begins, got "198.18.7.1/24"; write 198.18.7.0/24 for all of it, ' +
+        "or 198.18.7.1/32 for the one address",
+      'berth:operators[0]: is not where its network begins, got "198.18.7.1/15"; write 198.18.0.0/15 for all of it, ' +
+        "or 198.18.7.1/32 for the one address",
+      'berth:operators[1]: is not where its network begins, got "2001:db8::7/32"; write 2001:db8::/32 for all of it, ' +
+        "or 2001:db8::7/128 for the one address",
+    ],
+  ],
+  [
     "maintenance of what there is not",
     {
       "berth:maintenance": [

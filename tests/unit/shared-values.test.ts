@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { networkOf } from "../../components/shared/cidr.ts";
 import { dockerDuration, durationPattern, milliseconds, type Duration } from "../../components/shared/duration.ts";
 import { ConfigError } from "../../components/shared/errors.ts";
 import { imageRefPattern, parseImageRef } from "../../components/shared/image-ref.ts";
@@ -183,6 +184,48 @@ describe("ConfigError", () => {
     assert.match(
       new ConfigError([{ path: "p", message: "m" }]).message,
       /^the configuration has 1 problem; nothing was contacted:\n {2}- p: m$/,
+    );
+  });
+});
+
+describe("the network of an address and a length", () => {
+  const networks: [string, string | undefined][] = [
+    ["10.1.2.3", "10.1.2.3"],
+    ["10.1.2.3/32", "10.1.2.3/32"],
+    ["10.1.0.0/16", "10.1.0.0/16"],
+    ["10.1.2.3/16", "10.1.0.0/16"],
+    ["203.0.113.255/1", "128.0.0.0/1"],
+    ["1.2.3.4/0", "0.0.0.0/0"],
+    ["::/0", "::/0"],
+    ["2001:DB8:0::/32", "2001:DB8:0::/32"],
+    ["2001:db8:1::7/33", "2001:db8::/33"],
+    ["2001:db8:8000::1/33", "2001:db8:8000::/33"],
+    ["::ffff:10.1.2.3/112", "::ffff:a01:0/112"],
+    ["10.1.2.3/33", undefined],
+    ["2001:db8::/129", undefined],
+    ["10.1.2.3/", undefined],
+    ["10.1.2.3/-1", undefined],
+    ["10.1.2.3/8/8", undefined],
+    ["fe80::1%eth0/64", undefined],
+    ["10.1.2/24", undefined],
+    ["office", undefined],
+  ];
+  for (const [text, network] of networks)
+    it(`is ${network ?? "none"} for ${text}`, () => {
+      assert.equal(networkOf(text), network);
+    });
+
+  it("is its own network", () => {
+    const texts = fc.oneof(
+      fc.tuple(fc.ipV4(), fc.integer({ min: 0, max: 32 })),
+      fc.tuple(fc.ipV6(), fc.integer({ min: 0, max: 128 })),
+    );
+    fc.assert(
+      fc.property(texts, ([address, length]) => {
+        const network = networkOf(`${address}/${length}`);
+        assert.ok(network);
+        assert.equal(networkOf(network), network);
+      }),
     );
   });
 });

@@ -67,18 +67,15 @@ async function finish(
 ): Promise<Output> {
   const capture = new Capture(settings, context);
   const { promise, resolve, reject } = Promise.withResolvers<string | undefined>();
-  let reason: string | undefined = "wait: remote command exited without exit status or exit signal";
   channel.on("data", (chunk: Buffer) => {
     capture.add("stdout", chunk);
   });
   channel.stderr.on("data", (chunk: Buffer) => {
     capture.add("stderr", chunk);
   });
-  channel.once("exit", (code: number | null, signal?: string, _core?: unknown, description?: string) => {
-    reason = exitReason(code, signal, description);
-  });
-  channel.once("close", () => {
-    resolve(reason);
+  // "exit" may have come in one packet with the channel, before anybody listened; "close" repeats what it said.
+  channel.once("close", (code?: number | null, signal?: string, _core?: unknown, description?: string) => {
+    resolve(exitReason(code, signal, description));
   });
   channel.once("error", reject);
   channel.end(settings["stdin"] as string | undefined);
@@ -87,7 +84,8 @@ async function finish(
   return capture.finish();
 }
 
-function exitReason(code: number | null, signal?: string, description?: string): string | undefined {
+function exitReason(code?: number | null, signal?: string, description?: string): string | undefined {
+  if (code === undefined) return "wait: remote command exited without exit status or exit signal";
   if (code === 0) return undefined;
   const name = (signal ?? "").replace(/^SIG/, "");
   const number = Object.entries(constants.signals).find(([known]) => known === `SIG${name}`)?.[1] ?? 0;
