@@ -48,7 +48,14 @@ const firewall = {
   proxyRanges: ["173.245.48.0/20", "2400:cb00::/32"],
 };
 const proxy = { api: "https://api.cloudflare.com/client/v4", proxyRanges: firewall.proxyRanges };
-const system = { host: root, updateMinutes: 90, restarts: true, trusted: ["10.0.0.1", "198.18.0.0/24"], proxy };
+const system = {
+  host: root,
+  updateMinutes: 90,
+  restarts: true,
+  trusted: ["10.0.0.1", "198.18.0.0/24"],
+  pidsLimit: 4096,
+  proxy,
+} as const;
 
 const renderAccess = (args: Parameters<typeof access>[0]): string => renderGuarded(access(args));
 const renderFirewall = (args: FirewallArgs): string => renderGuarded(firewallOf(args));
