@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { cloudflareRanges } from "../components/cloudflare/ranges.ts";
 import type { Host } from "../components/config/host.ts";
+import { renderEdgeCheck } from "../components/edge/edge.render.ts";
 import { checkEnd, renderCheck } from "../components/fleet/host.render.ts";
 import { rootShell } from "../components/fleet/script.ts";
 import { sshConfigPath } from "../components/fleet/ssh.render.ts";
@@ -27,10 +28,11 @@ const timeoutMs = 60_000;
 
 /** Asks all hosts at once, in one dial each; one that does not answer is an answer. */
 export async function readDeep(ref: StackRef, file: StackFile, hosts: readonly Host[]): Promise<DeepStatus[]> {
-  const surroundings = await surroundingsOf(file);
+  const { edge, ...surroundings } = await surroundingsOf(file);
   return Promise.all(
     hosts.map(async (host) => {
-      const script = renderCheck({ ...surroundings, stack: ref.stack, host, hosts, proxyRanges: cloudflareRanges });
+      const args = { ...surroundings, stack: ref.stack, host, hosts, proxyRanges: cloudflareRanges };
+      const script = renderCheck(args, host.labels["edge"] === "true" ? { edge: renderEdgeCheck(edge.resources) } : {});
       return assessDeep(host.name, await ask(ref, host, script));
     }),
   );

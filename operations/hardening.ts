@@ -34,6 +34,8 @@ export interface RawInspection {
     readonly ReadonlyRootfs?: boolean;
     readonly CapAdd?: readonly string[] | null;
     readonly CapDrop?: readonly string[] | null;
+    readonly Memory?: number;
+    readonly NanoCpus?: number;
   };
   readonly Mounts?: readonly { readonly Type: string; readonly Source?: string }[] | null;
 }
@@ -88,19 +90,25 @@ export function serviceExceptions({ ContainerSpec: spec, Resources }: RawTaskTem
       dropped: spec?.CapabilityDrop,
       mounts: spec?.Mounts,
     }),
-    ...(MemoryBytes > 0 && NanoCPUs > 0 ? [] : ["has no limit of memory or cores"]),
+    ...limitExceptions(MemoryBytes, NanoCPUs),
   ];
 }
 
 export function containerExceptions({ Config, HostConfig, Mounts }: RawInspection): string[] {
-  return confinementExceptions({
-    user: Config.User,
-    readOnly: HostConfig.ReadonlyRootfs,
-    added: HostConfig.CapAdd,
-    dropped: HostConfig.CapDrop,
-    mounts: Mounts,
-  });
+  return [
+    ...confinementExceptions({
+      user: Config.User,
+      readOnly: HostConfig.ReadonlyRootfs,
+      added: HostConfig.CapAdd,
+      dropped: HostConfig.CapDrop,
+      mounts: Mounts,
+    }),
+    ...limitExceptions(HostConfig.Memory, HostConfig.NanoCpus),
+  ];
 }
+
+const limitExceptions = (memory = 0, nanoCpus = 0): string[] =>
+  memory > 0 && nanoCpus > 0 ? [] : ["has no limit of memory or cores"];
 
 function confinementExceptions({ user = "", readOnly, added, dropped, mounts }: Confinement): string[] {
   const known = /^[1-9]\d*(:[1-9]\d*)?$/.test(user);

@@ -85,8 +85,8 @@ export async function surroundingsOf(file: StackFile) {
     import("../components/config/findings.ts"),
     import("../components/fleet/host.render.ts"),
   ]);
-  const { registry, firewall, certificates, swarm, docker, cloudflare, acme } = file.values;
-  const given = { registry, firewall, certificates, swarm, docker, cloudflare, acme };
+  const { registry, firewall, certificates, swarm, docker, cloudflare, acme, edge } = file.values;
+  const given = { registry, firewall, certificates, swarm, docker, cloudflare, acme, edge };
   const asked = stackSchema.pick({
     registry: true,
     firewall: true,
@@ -95,6 +95,7 @@ export async function surroundingsOf(file: StackFile) {
     docker: true,
     cloudflare: true,
     acme: true,
+    edge: true,
   });
   const { whole, findings } = check(asked, given);
   if (whole) {
@@ -106,6 +107,7 @@ export async function surroundingsOf(file: StackFile) {
       dnsChallenges,
       autolock: whole.swarm.autolock,
       docker: whole.docker,
+      edge: whole.edge,
     };
   }
   const problems = toProblems("berth:", findings).map(({ path, message }) => `${path}: ${message}`);

@@ -23,6 +23,7 @@ export function capacityProblems(stack: StackParts, system: SystemParts): Proble
     ...sized.flatMap((thing) => reservationProblems(thing)),
     ...sized.flatMap((thing) => [...redisProblems(thing), ...bufferProblems(thing)]),
     ...connectionProblems(stack, system),
+    ...processProblems(stack, system),
   ];
 }
 
@@ -102,6 +103,37 @@ function connectionProblems(stack: StackParts, system: SystemParts): Problem[] {
       return [{ path: `${override === undefined ? "system.data" : "berth:services"}.${store}.${field}`, message }];
     }),
   );
+}
+
+/** What Postgres runs beside its connections: writers, vacuum, parallel workers, its health check. */
+const ownProcesses = 64;
+
+function processProblems({ docker, services, edge }: StackParts, { data = {} }: SystemParts): Problem[] {
+  const limit = docker?.pidsLimit;
+  if (typeof limit !== "number") return [];
+  const pids = edge?.resources?.pids ?? 0;
+  const message = `is above the limit of all containers, got ${pids} of ${limit}; raise berth:docker.pidsLimit, or write ${limit} or less`;
+  return [
+    ...(pids > limit ? [{ path: "berth:edge.resources.pids", message }] : []),
+    ...postgresProblems(limit, services, data),
+  ];
+}
+
+/** Postgres has a process for each connection. */
+function postgresProblems(
+  limit: number,
+  services: StackParts["services"],
+  data: NonNullable<SystemParts["data"]>,
+): Problem[] {
+  return Object.entries(data).flatMap(([name, store]) => {
+    const connections =
+      store.kind === "postgres" ? (services?.[name]?.maxConnections ?? store.maxConnections) : undefined;
+    if (connections === undefined || connections + ownProcesses <= limit) return [];
+    const message =
+      `is less than ${name} may start, got ${limit} for ${connections} connections and ${ownProcesses} processes of ` +
+      `its own; write ${connections + ownProcesses} or more`;
+    return [{ path: "berth:docker.pidsLimit", message }];
+  });
 }
 
 /** With start-first, old and new tasks run side by side. */

@@ -8,6 +8,7 @@ import { capacityProblems } from "./capacity-rules.ts";
 import { certificateRules, resolveCertificates, sourceRules, type Certificate } from "./certificate.ts";
 import { check, toProblems, type Finding, type Path } from "./findings.ts";
 import type { Firewall } from "./firewall.ts";
+import type { EdgeResources } from "./resources.ts";
 import type { Host } from "./host.ts";
 import { withJumps } from "./jump.ts";
 import { withManaged } from "./managed.ts";
@@ -46,6 +47,8 @@ export interface Config {
   /** The Docker that the hosts get. */
   readonly docker: DockerEngine;
   readonly firewall: Firewall;
+  /** nginx on the edge hosts. */
+  readonly edge: { readonly resources: EdgeResources };
   readonly registry: Registry;
   readonly acme: Acme;
   readonly certificates: readonly Certificate[];
@@ -166,6 +169,7 @@ export function parse(raw: RawConfig): Config {
     autolock: whole.swarm.autolock,
     docker: whole.docker,
     firewall: whole.firewall,
+    edge: whole.edge,
     registry: whole.registry,
     acme: whole.acme,
     certificates: resolveCertificates(system.whole.edge, whole.domain, whole.certificates),

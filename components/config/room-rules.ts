@@ -62,7 +62,14 @@ function loadsOf(stack: StackParts, system: SystemParts): Load[] {
     const pooler = store.kind === "postgres" ? store.pooler : undefined;
     return [load(name, 1, store.resources), ...(pooler ? [load(poolerName(name), 1, pooler.resources)] : [])];
   });
-  return [...services, ...stores];
+  return [...services, ...stores, ...edgeLoads(stack)];
+}
+
+/** nginx on each edge host. Of cores it takes no more than there are. */
+function edgeLoads({ hosts = [], edge }: StackParts): Load[] {
+  const tasks = hosts.filter(({ state, labels }) => state !== "drain" && labels?.["edge"] === "true").length;
+  const limit = edge?.resources?.memory;
+  return [{ name: "edge", tasks, resources: { cpus: 0, ...(limit !== undefined && { memory: limit }) } }];
 }
 
 interface Quantity {

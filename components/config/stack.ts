@@ -5,6 +5,7 @@ import { cloudflare } from "./cloudflare.ts";
 import { firewall } from "./firewall.ts";
 import { host, jumpHost } from "./host.ts";
 import { refuse, show } from "./refusals.ts";
+import { edgeResources } from "./resources.ts";
 import { addressRange, duration, envName, imageKey, label, oneLine, pem, rate, routePath, size } from "./scalars.ts";
 import { endpoint } from "./store.ts";
 
@@ -98,6 +99,14 @@ export const swarm = z.strictObject({
     ),
 });
 
+/** As many as nginx may have by default. */
+const leastPids = 512;
+
+/** Of all containers on all hosts: Docker's provider for Pulumi has no such field for a service. */
+export const pidsLimit = z.union([z.int().min(leastPids), z.literal("none")], {
+  error: refuse("is not a limit of processes", `write a number from ${leastPids} on, or none`),
+});
+
 export const dockerEngine = z.strictObject({
   source: z
     .enum(["distribution", "docker"])
@@ -110,6 +119,15 @@ export const dockerEngine = z.strictObject({
     .describe(
       "Version of Docker. Another one is replaced on a host that is drained, or runs no containers; by default what the source has",
     ),
+  pidsLimit: pidsLimit
+    .default(4096)
+    .describe(
+      "Most processes and threads of each container, or `none`; holds where Docker's control groups are systemd's",
+    ),
+});
+
+export const edgeHosts = z.strictObject({
+  resources: edgeResources.prefault({}),
 });
 
 export const stackSchema = z.strictObject({
@@ -131,6 +149,9 @@ export const stackSchema = z.strictObject({
   swarm: swarm.prefault({}).describe("The swarm that the hosts form"),
   docker: dockerEngine.prefault({}).describe("The Docker that the hosts get"),
   firewall: firewall.prefault({}).describe("What the hosts let in"),
+  edge: edgeHosts
+    .prefault({})
+    .describe("nginx of the hosts labelled `edge`; with several systems on them, as set last"),
   registry: registry.describe("Registry that the images come from"),
   images: z.record(imageKey, imageRef).default({}).describe("Image pins by key: `repository:tag@sha256:…`"),
   services: z.record(label, override).default({}).describe("Sizes that differ from the system's, by service or store"),
@@ -175,5 +196,6 @@ export type Stack = z.output<typeof stackSchema>;
 export type Environment = z.output<typeof environment>;
 export type Acme = z.output<typeof acme>;
 export type { Cloudflare } from "./cloudflare.ts";
+export type PidsLimit = z.output<typeof pidsLimit>;
 export type DockerEngine = z.output<typeof dockerEngine>;
 export type Registry = z.output<typeof registry>;

@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs";
 import type { Host } from "../config/host.ts";
 import type { AcmeCertificate, Certificate, OriginCertificate } from "../config/certificate.ts";
+import type { EdgeResources } from "../config/resources.ts";
 import type { Acme } from "../config/stack.ts";
 import { commandLine } from "../shared/shell.ts";
+import { bytes } from "../shared/size.ts";
 import { edgeRoot, type Files } from "./nginx.render.ts";
 
 /** Where the program is on an edge host. */
@@ -18,13 +20,35 @@ const part = (name: string): string => readFileSync(new URL(name, import.meta.ur
 /** Installs the program, which comes by standard input, and starts what owns the ports and nginx. */
 export function runtimeCommand(
   host: Pick<Host, "user">,
-  args: { readonly image: string; readonly network: string; readonly networkId: string; readonly http3: boolean },
+  args: {
+    readonly image: string;
+    readonly network: string;
+    readonly networkId: string;
+    readonly resources: EdgeResources;
+    readonly http3: boolean;
+  },
 ): string {
   // Renamed into its place: certbot or systemd may be running the one before.
   const install = `mkdir -p ${edgeRoot}/bin; cd ${edgeRoot}/bin; cat >edge.$$; chmod 755 edge.$$; mv edge.$$ edge`;
   const http3 = args.http3 ? ["http3"] : [];
-  const run = commandLine([edgeProgram, "runtime", args.image, args.network, args.networkId, ...http3]);
+  const limits = limitArguments(args.resources);
+  const run = commandLine([edgeProgram, "runtime", args.image, args.network, args.networkId, ...limits, ...http3]);
   return asRoot(host, ["sh", "-euc", `${install}; exec ${run}`]);
+}
+
+/** What nginx may take, as the program is told: bytes of memory, cores, processes. */
+export function limitArguments({ memory, cpus, pids }: EdgeResources): string[] {
+  return [bytes(memory), cpus, pids].map(String);
+}
+
+/** Script for root's shell that looks whether nginx has its limits, and prints a line `differs: …` where it has not. */
+export function renderEdgeCheck(resources: EdgeResources): string {
+  return `if [ -x ${edgeProgram} ]; then
+  ${commandLine([edgeProgram, "differs", ...limitArguments(resources)])}
+else
+  echo 'differs: the edge is not set up'
+fi
+`;
 }
 
 /** Serves a system's sites; the files come by standard input. */

@@ -123,11 +123,12 @@ export class Edge extends pulumi.ComponentResource {
     const tier = config.system.edge.network;
     const network = { network: networks.name(tier), networkId: networks.id(tier) };
     const { http3 } = config.firewall;
+    const { resources } = config.edge;
     return new command.remote.Command(
       name,
       {
         connection: this.#args.fleet.connection(host),
-        create: pulumi.output(network).apply((known) => runtimeCommand(host, { image, ...known, http3 })),
+        create: pulumi.output(network).apply((known) => runtimeCommand(host, { image, ...known, resources, http3 })),
         stdin: hostProgram(),
         addPreviousOutputInEnv: false,
       },

@@ -1,10 +1,40 @@
 # --- generations of nginx ---------------------------------------------------------------------------------------
 # A part of host.sh, whose names and settings it uses.
 
+# Limits are three numbers, as `docker inspect` shows them: bytes of memory, billionths of cores, processes. Those of the
+# container that holds the namespace are for a `sleep`, and for what Docker starts it with.
+holder='33554432 1000000000 64'
+
+# limits [MEMORY CPUS PIDS]: Docker refuses more cores than there are
+limits() {
+  [ $# -eq 0 ] || docker info -f '{{.NCPU}}' |
+    awk '{ printf "%s %.0f %s\n", memory, (cpus < $1 ? cpus : $1) * 1e9, pids }' memory="$1" cpus="$2" pids="$3" -
+}
+
+# shellcheck disable=SC2046 # three numbers, or none where an earlier program left none
+generation_limits() { limits $(cat "$root/limits" 2>/dev/null); }
+
+# limit_options LIMITS: what is held in memory is not swapped; a visitor would wait for it
+limit_options() {
+  echo "$1" | awk 'NF { printf "--memory %s --memory-swap %s --cpus %.9f --pids-limit %s", $1, $1, $2 / 1e9, $3 }'
+}
+
+limits_in_words() { echo "$1" | awk '{ printf "%d MB of memory, %g cores, %d processes", $1 / 1048576, $2 / 1e9, $3 }'; }
+confinement() { inspect "$1" '{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}} {{.HostConfig.PidsLimit}}'; }
+
+# confine CONTAINER LIMITS: while it runs
+confine() {
+  if [ -z "$2" ] || [ "$(confinement "$1")" = "$2" ]; then return; fi
+  # shellcheck disable=SC2046 # options with their values
+  docker update $(limit_options "$2") "$1" >/dev/null
+  [ "$1" = "$name" ] || say "nginx (generation ${1#"$name-"}) has $(limits_in_words "$2")"
+}
+
 # nginx_container DOCKER_OPTION...: no rights but those nginx needs to drop its own
 nginx_container() {
-  docker run --label "berth.edge=$name" --volume "$root:$inside:ro" --volume /var/cache/nginx \
-    --read-only --tmpfs /run/nginx --security-opt no-new-privileges --cap-drop ALL \
+  # shellcheck disable=SC2046 # options with their values, or nothing
+  docker run $(limit_options "$(generation_limits)") --label "berth.edge=$name" \
+    --volume "$root:$inside:ro" --volume /var/cache/nginx --read-only --tmpfs /run/nginx --security-opt no-new-privileges --cap-drop ALL \
     --cap-add CHOWN --cap-add KILL --cap-add NET_BIND_SERVICE --cap-add SETGID --cap-add SETUID \
     --log-driver json-file --log-opt max-size=10m --log-opt max-file=3 "$@"
 }
@@ -96,11 +126,35 @@ retire() {
   fi
 }
 
+# fits MEMORY: nginx can start with it, and what runs does not hold more already: the kernel would end workers
+fits() {
+  cores=$(docker info -f '{{.NCPU}}')
+  refuse_memory "$1" $((32 + 8 * cores)) "nginx has a worker for each of $cores cores"
+  for one in $(generations); do
+    has=$(inspect "$name-$one" '{{.HostConfig.Memory}}' || echo "$1")
+    if [ "$has" -ne 0 ] && [ "$has" -le "$1" ]; then continue; fi
+    # Anonymous memory alone, by the name that either version of control groups has for it.
+    held=$(docker exec "$name-$one" sh -c 'cat /sys/fs/cgroup/memory.stat /sys/fs/cgroup/memory/memory.stat' 2>/dev/null |
+      awk '$1 == "anon" || $1 == "total_rss" { print $2; exit }')
+    held=$((${held:-0} / 1048576))
+    refuse_memory "$1" $((held * 4 / 3)) "nginx (generation $one) holds $held MB"
+  done
+}
+
+# refuse_memory MEMORY LEAST_MEGABYTES WHY
+refuse_memory() {
+  [ "$1" -ge $(($2 * 1048576)) ] ||
+    fail "berth:edge.resources.memory is too little, got $(($1 / 1048576)) MB: $3; write $2 MB or more"
+}
+
 # Brings what runs to what is wanted: one generation of the wanted image with the live configuration; others leave.
 settle() {
   [ -e "$root/live" ] || return 0
   [ "$(inspect "$name" '{{.State.Running}}')" = true ] || docker start "$name" >/dev/null
   mkdir -p "$root/generations"
+  for one in $(generations); do
+    [ -z "$(inspect "$name-$one" '{{.Id}}')" ] || confine "$name-$one" "$(generation_limits)"
+  done
   now=$(cat "$root/current" 2>/dev/null || echo 0)
   if runs "$now" && wanted "$now"; then
     enter "$now" open

@@ -2,7 +2,10 @@
 # The edge of this host: one nginx for the sites of every system on it. Managed by berth: installed and run over SSH
 # by `pulumi up`, and run by berth-edge.service and by certbot. Every verb may be repeated, also after an interruption.
 #
-#   edge runtime IMAGE NETWORK ID [http3]    network namespace with ports 80 and 443, joined to NETWORK; nginx of IMAGE
+#   edge runtime IMAGE NETWORK ID MEMORY CPUS PIDS [http3]
+#                                            network namespace with ports 80 and 443, joined to NETWORK; nginx of IMAGE
+#                                            with limits: bytes, cores (those of the host, if fewer), processes
+#   edge differs MEMORY CPUS PIDS            prints a line `differs: ...` for each nginx that has other limits
 #   edge reopen                              the same namespace anew, with UDP port 443: a gap of some seconds
 #   edge site SYSTEM CERTIFICATE=NAME,... <files  what nginx serves for SYSTEM, with certificates for these names
 #   edge certificate SYSTEM CERTIFICATE KEY CHALLENGE DIRECTORY EMAIL NAME... <files
@@ -29,6 +32,7 @@
 #   generations/N/    what generation N takes for its configuration directory: links into live, and its phase
 #   current           number of the generation that serves
 #   image             image that generations are started from
+#   limits            what each of them may take: MEMORY CPUS PIDS
 #   webroot/          answers to ACME challenges
 #   acme/             CAs of ACME directories; *.attempt: when each certificate was last tried for, and what came of it
 #
@@ -191,11 +195,13 @@ namespace_container() {
     [ ! -e /proc/sys/net/ipv4/tcp_migrate_req ] || migrate='--sysctl net.ipv4.tcp_migrate_req=1'
     udp=
     [ ! -e "$root/http3" ] || udp="--publish $https:443/udp"
-    # shellcheck disable=SC2086 # one option with its value, or nothing
+    # shellcheck disable=SC2046,SC2086 # options with their values, or nothing
     docker create --name "$name" --label "berth.edge=$name" --network "$name" --publish "$http:80" \
       --publish "$https:443" $udp --restart unless-stopped --read-only --cap-drop ALL --user 65534:65534 \
-      --security-opt no-new-privileges --stop-signal KILL $migrate --entrypoint sleep "$1" infinity >/dev/null
+      --security-opt no-new-privileges --stop-signal KILL $migrate $(limit_options "$holder") \
+      --entrypoint sleep "$1" infinity >/dev/null
   fi
+  confine "$name" "$holder"
   [ "$(inspect "$name" '{{.State.Running}}')" = true ] || docker start "$name" >/dev/null
 }
 
@@ -234,16 +240,27 @@ reopen() {
 runtime() {
   mkdir -p "$root/versions" "$root/generations" "$root/webroot" "$root/acme"
   [ -n "$(docker image inspect -f '{{.Id}}' "$1" 2>/dev/null)" ] || docker pull --quiet "$1" >/dev/null
-  if [ "${4-}" = http3 ]; then http3 "$1"; else rm -f "$root/http3"; fi
+  fits "$4"
+  if [ "${7-}" = http3 ]; then http3 "$1"; else rm -f "$root/http3"; fi
   namespace_container "$1"
   join "$2" "$3"
   before=$(cat "$root/image" 2>/dev/null || echo "$1")
   write "$root/image" "$1"
+  write "$root/limits" "$4 $5 $6"
   if [ -e "$root/live" ] && ! { "$self" check live && "$self" settle; }; then
     write "$root/image" "$before"
     fail "nginx of $1 cannot serve; $before goes on"
   fi
   [ ! -d /run/systemd/system ] || supervise
+}
+
+differs() {
+  for one in $(generations); do
+    # Read anew for each: a generation may have ended meanwhile.
+    has=$(confinement "$name-$one")
+    [ -z "$has" ] || [ "$has" = "$(limits "$@")" ] ||
+      echo "differs: nginx (generation $one) has $(limits_in_words "$has"), not $(limits_in_words "$(limits "$@")")"
+  done
 }
 
 # unpack DIRECTORY <files: each after a line with its path
@@ -328,6 +345,6 @@ case $verb in
   runtime | reopen | site | ranges | remove | leave | settle | check)
     lock
     "$verb" "$@" ;;
-  certificate | request | issued | renewed | upkeep | renew | revoke | watch) "$verb" "$@" ;;
+  certificate | request | issued | renewed | upkeep | renew | revoke | watch | differs) "$verb" "$@" ;;
   *) fail "unknown verb: $verb" ;;
 esac

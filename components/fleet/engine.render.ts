@@ -26,7 +26,7 @@ export interface EngineArgs {
   readonly dnsChallenges?: boolean;
   readonly registry: Registry;
   /** @default - the distribution's, in the version that it has */
-  readonly docker?: DockerEngine;
+  readonly docker?: Pick<DockerEngine, "source" | "version">;
   /** @default - Docker's */
   readonly repository?: Repository;
   /** @default "idle" */
@@ -108,6 +108,13 @@ configure() {
   # Root may raise the limit, unless the machine is itself a container that was given less.
   # shellcheck disable=SC3045
   if (ulimit -n ${openFiles}) 2>/dev/null; then files=${openFiles}; else files=$(ulimit -Hn); fi
+  # systemd limits what is in its control groups, which Docker uses by itself where they are of version 2. To change that
+  # under containers would lose track of them.
+  driver=
+  if [ ! -e /sys/fs/cgroup/cgroup.controllers ] && { asks_systemd || [ -z "$(docker ps --quiet 2>/dev/null)" ]; }; then
+    driver='
+  "exec-opts": ["native.cgroupdriver=systemd"],'
+  fi
   mine=/var/lib/berth/owns-daemon.json
   if [ "$looking" != check ] && [ ! -e "$mine" ]; then
     [ ! -e "$config" ] ||
@@ -116,9 +123,13 @@ configure() {
     : >"$mine"
   fi
   place "$config" <<END
-${JSON.stringify(daemonConfig(host), undefined, 2).replaceAll('"$files"', "$files")}
+${JSON.stringify(daemonConfig(host), undefined, 2).replace("{\n", "{$driver\n").replaceAll('"$files"', "$files")}
 END
 ${placeRegistryCa(registry)}}
+
+asks_systemd() {
+  grep -qs native.cgroupdriver=systemd "$config"
+}
 
 ${packageFunctions(docker.version !== undefined).trim()}
 ${own ? addRepository(repository) : ""}${docker.version === undefined ? "" : versionFunctions(change)}
@@ -260,7 +271,7 @@ ${runningContainers[change]}
 
 /**
  * Logs are rotated for every container; without limits one chatty service fills the disk. Live restore stays off:
- * swarm mode excludes it. `$files` is put in by the script.
+ * swarm mode excludes it. `$files` and `$driver` are put in by the script.
  */
 const daemonConfig = ({ privateAddress }: EngineArgs["host"]) => ({
   "log-driver": "json-file",

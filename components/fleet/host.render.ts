@@ -64,13 +64,14 @@ export function rangesApiOf({
   return cloudflare !== "none" && cloudflare.proxied ? acme.cloudflareApi : undefined;
 }
 
-function systemArgs({ host, hosts, firewall, autolock, proxyRanges, rangesApi }: HostConcernsArgs): SystemArgs {
+function systemArgs({ host, hosts, docker, firewall, autolock, proxyRanges, rangesApi }: HostConcernsArgs): SystemArgs {
   return {
     host,
     updateMinutes: updateMinutes(host, hosts),
     // One locked manager after another, by the morning the swarm would have lost them all.
     restarts: !(autolock && host.role === "manager"),
     trusted: trusted(hosts, firewall),
+    pidsLimit: docker.pidsLimit,
     proxy: { api: host.labels["edge"] === "true" ? rangesApi : undefined, proxyRanges },
   };
 }
@@ -81,8 +82,10 @@ export const checkEnd = "checked";
 /**
  * One script that looks at everything berth manages on a host, by the very scripts that apply it, and changes nothing.
  * To be run by root's shell with the argument `check`. Prints `concern NAME`, lines `differs: …`, `end STATUS`.
+ *
+ * @param further Scripts of what others than the fleet set up on the host, by concern
  */
-export function renderCheck(args: HostConcernsArgs): string {
+export function renderCheck(args: HostConcernsArgs, further: Readonly<Record<string, string>> = {}): string {
   const { host, autolock } = args;
   const { access, engine, firewall } = hostConcerns(args);
   const system = systemScripts(systemArgs(args));
@@ -92,6 +95,7 @@ export function renderCheck(args: HostConcernsArgs): string {
     ...system,
     firewall: renderOnHost(firewall),
     ...(host.role === "manager" && { autolock: renderAutolock({ host: host.name, autolock }) }),
+    ...further,
   };
   const parts = Object.entries(scripts).map(
     ([concern, script]) => `echo 'concern ${concern}'\n(\n${script}) 2>&1\necho "end $?"\n`,

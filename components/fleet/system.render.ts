@@ -1,6 +1,8 @@
 import type { Host } from "../config/host.ts";
+import type { PidsLimit } from "../config/stack.ts";
 import { renderIntegrity } from "./integrity.render.ts";
 import { renderSwap, renderSysctl } from "./kernel.render.ts";
+import { renderProcesses } from "./processes.render.ts";
 import { renderRanges, type RangesArgs } from "./ranges.render.ts";
 import { isContainer, looks, place, renderScript } from "./script.ts";
 import { renderModules, renderSessions } from "./sessions.render.ts";
@@ -26,6 +28,8 @@ export interface SystemArgs {
   readonly restarts: boolean;
   /** Addresses that are never banned: those of the fleet, and the networks that SSH is limited to. */
   readonly trusted: readonly string[];
+  /** Most processes of each container. */
+  readonly pidsLimit: PidsLimit;
   /** The proxy in front of the edge. */
   readonly proxy: Omit<RangesArgs, "host">;
 }
@@ -45,6 +49,7 @@ export function systemScripts(args: SystemArgs): Readonly<Record<string, string>
     modules: renderModules(args.host),
     sessions: renderSessions(args.host),
     swap: renderSwap(args),
+    processes: renderProcesses(args),
     time: renderTime(args),
     upgrades: renderUpgrades(args),
     fail2ban: renderFail2ban(args),

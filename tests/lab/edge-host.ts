@@ -7,7 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import Docker from "dockerode";
-import { hostProgram, renderFiles } from "../../components/edge/edge.render.ts";
+import { edgeResources, type EdgeResources } from "../../components/config/resources.ts";
+import { hostProgram, limitArguments, renderFiles } from "../../components/edge/edge.render.ts";
 import { renderNginx, type Files } from "../../components/edge/nginx.render.ts";
 import { renderSites, type SitesInput } from "../../components/edge/site.render.ts";
 import type { Duration } from "../../components/shared/duration.ts";
@@ -58,6 +59,8 @@ export class TestEdge {
   proxyRanges: readonly string[] = [];
   /** HTTP/3 is wanted. */
   http3 = false;
+  /** What nginx may take. */
+  resources: EdgeResources = edgeResources.parse({});
   httpPort = 0;
   httpsPort = 0;
   #networkId = "";
@@ -111,7 +114,12 @@ export class TestEdge {
   }
 
   runtimeArguments(image: string): string[] {
-    return ["runtime", image, this.network, this.#networkId, ...(this.http3 ? ["http3"] : [])];
+    const limits = this.limitArguments();
+    return ["runtime", image, this.network, this.#networkId, ...limits, ...(this.http3 ? ["http3"] : [])];
+  }
+
+  limitArguments(): string[] {
+    return limitArguments(this.resources);
   }
 
   runtime(image = this.image): Promise<Outcome> {
@@ -235,8 +243,12 @@ export class TestEdge {
   /** What an address answers inside the network namespace of nginx. */
   async inside(url: string): Promise<string> {
     const number = (await this.file("current")).trim();
-    const ask = ["exec", `${this.name}-${number}`, "busybox", "wget", "-q", "-O", "-", url];
-    return (await run("docker", ask)).stdout;
+    return this.execute(`-${number}`, ["busybox", "wget", "-q", "-O", "-", url]);
+  }
+
+  /** What a command inside of a container prints. */
+  async execute(suffix: string, argv: readonly string[]): Promise<string> {
+    return (await run("docker", ["exec", this.name + suffix, ...argv])).stdout;
   }
 
   async stop(): Promise<void> {

@@ -71,6 +71,15 @@ describe("palmistry after its first up", function () {
     assert.match(stdout, /^NoNewPrivs:\s+1\n$/);
   });
 
+  it("lets no container have processes without end", async () => {
+    const limits = `for pid in $(docker ps --quiet | xargs docker inspect --format '{{.State.Pid}}'); do
+  group=$(sed -n 's/^[0-9]*:pids://p; s/^0:://p' "/proc/$pid/cgroup" | head -n 1)
+  cat "/sys/fs/cgroup/pids$group/pids.max" 2>/dev/null || cat "/sys/fs/cgroup$group/pids.max"
+done | sort -n -u`;
+    const { stdout } = await lab.run("docker", "exec", `berth-${lab.lab.name}-host1`, "sh", "-c", limits);
+    assert.deepEqual(stdout.trim().split("\n"), ["64", "512", "4096"], "what holds the ports, nginx, all others");
+  });
+
   it("keeps every secret out of the state, the output and the process list", async () => {
     const { stdout } = await lab.pulumi("stack", "export", "--show-secrets", "--stack", lab.lab.name);
     const { deployment } = JSON.parse(stdout) as Export;

@@ -25,7 +25,7 @@ describe("Docker from a repository of its own, here a stand-in with the distribu
   });
 
   const script = (version: string, from: Repository = repository, change: VersionChange = "idle"): string => {
-    const docker: DockerEngine = { source: "docker", version };
+    const docker: DockerEngine = { source: "docker", version, pidsLimit: 4096 };
     return renderEngine({
       host: machine.host,
       edge: false,

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { PidsLimit } from "../../components/config/stack.ts";
 import { renderGuarded } from "../../components/fleet/guarded.render.ts";
 import { hostConcerns, renderCheck, type HostConcernsArgs } from "../../components/fleet/host.render.ts";
 import { readAnswer, type Answer, type Facts } from "../../components/fleet/facts.ts";
@@ -127,6 +128,85 @@ describe("a single host, prepared by the scripts alone", function () {
     assert.deepEqual(await differences(), []);
   });
 
+  describe("and its containers", () => {
+    const run = async (script: string): Promise<string> => machine.must(machine.there(`set -eu\n${script}\n`));
+    const limited = async (pidsLimit: PidsLimit): Promise<string> => {
+      const { system } = hostConcerns({ ...args, docker: { source: "distribution", pidsLimit } });
+      return machine.must(machine.there(system));
+    };
+    /** What the kernel says of containers, in either version of control groups. */
+    const inForce = async (...names: string[]): Promise<string[]> => {
+      const said = await run(`for name in ${names.join(" ")}; do
+  pid=$(docker inspect --format '{{.State.Pid}}' "$name")
+  group=$(sed -n 's/^[0-9]*:pids://p; s/^0:://p' "/proc/$pid/cgroup" | head -n 1)
+  cat "/sys/fs/cgroup/pids$group/pids.max" 2>/dev/null || cat "/sys/fs/cgroup$group/pids.max"
+done`);
+      return said.trim().split("\n");
+    };
+    /** A container that begins so many processes, which all go on. */
+    const fork = (count: number) =>
+      machine.there(`docker run --rm tiny sh -c 'n=0; while [ $n -lt ${count} ]; do sleep 60 & n=$((n + 1)); done'`);
+
+    before(async () => {
+      await run(`libraries=$(ldd /bin/sh /bin/sleep | grep -o '/lib[^ ]*' | sort -u)
+tar --create --dereference --directory / bin/sh bin/sleep $libraries 2>/dev/null | docker import - tiny >/dev/null
+docker run --detach --name plain tiny sleep 600 >/dev/null
+docker run --detach --name own --pids-limit 100 tiny sleep 600 >/dev/null`);
+    });
+    after(() => run("docker rm --force plain own >/dev/null; docker rmi tiny >/dev/null"));
+
+    it("is refused what a container begins beyond its limit of processes", async () => {
+      assert.deepEqual(await inForce("plain", "own"), ["4096", "100"]);
+      await limited(256);
+      assert.equal((await fork(200)).code, 0);
+      const { code, stderr } = await fork(300);
+      assert.notEqual(code, 0);
+      assert.match(stderr, /Cannot fork/);
+    });
+
+    it("changes the limit of what runs, but for a limit of its own", async () => {
+      assert.deepEqual(await inForce("plain", "own"), ["256", "100"]);
+      assert.match(await limited(300), /^changed: .*docker-\.scope\.d/m);
+      assert.deepEqual(await inForce("plain", "own"), ["300", "100"]);
+      assert.match(await limited("none"), /^changed: no limit of processes$/m);
+      const [free = ""] = await inForce("plain");
+      assert.ok(free === "max" || Number(free) > 4096, free);
+      await limited(4096);
+      assert.deepEqual(await differences(), []);
+    });
+
+    it("is found out where somebody lifts the limit", async () => {
+      const scope = "docker-$(docker inspect --format '{{.Id}}' plain).scope";
+      await run(`systemctl set-property --runtime "${scope}" TasksMax=infinity`);
+      assert.match((await differences()).join(), /processes: docker-\w+\.scope may have infinity processes, not 4096$/);
+      await run("docker rm --force plain >/dev/null; docker run --detach --name plain tiny sleep 600 >/dev/null");
+      assert.deepEqual(await inForce("plain"), ["4096"]);
+      assert.deepEqual(await differences(), []);
+    });
+
+    it("leaves Docker its control groups while containers run, and says that they have no limit", async () => {
+      if ((await run("ls /sys/fs/cgroup")).includes("cgroup.controllers")) {
+        // In version 2 Docker has no others than systemd's, unless somebody asks for them.
+        assert.doesNotMatch(await run("cat /etc/docker/daemon.json"), /cgroupdriver/);
+        return;
+      }
+      await run(`sed -i '/native.cgroupdriver/d' /etc/docker/daemon.json
+systemctl restart docker && docker start plain >/dev/null`);
+      const { engine, system } = hostConcerns(args);
+      assert.match(await machine.must(machine.there(engine)), /^unchanged: \/etc\/docker\/daemon\.json$/m);
+      const said = await machine.must(machine.there(system));
+      const cure = /^ {2}(sed -i '1a.*systemctl restart docker)$/m.exec(said)?.[1];
+      assert.match(
+        (await differences()).join(),
+        /processes: no container has a limit.* driver is cgroupfs, not systemd/,
+      );
+      await run(`${cure}\ndocker start plain own >/dev/null`);
+      assert.match(await machine.must(machine.there(engine)), /^unchanged: \/etc\/docker\/daemon\.json$/m);
+      assert.deepEqual(await inForce("plain", "own"), ["4096", "100"]);
+      assert.deepEqual(await differences(), []);
+    });
+  });
+
   it("removes unused images by a program of its own", async () => {
     const said = await machine.must(
       machine.there("systemctl start berth-images.service && cat /var/lib/berth/images-used"),
@@ -142,6 +222,7 @@ sysctl --quiet --write net.ipv4.conf.all.accept_redirects=1
 sed -i 's/"10m"/"99m"/' /etc/docker/daemon.json
 apt-mark unhold docker.io >/dev/null
 rm /etc/apt/apt.conf.d/60berth
+rm /etc/systemd/system/docker-.scope.d/10-berth.conf
 rm /etc/systemd/journald.conf.d/90-berth.conf
 systemctl disable --quiet berth-images.timer
 rm /etc/modprobe.d/60-berth.conf
@@ -164,6 +245,7 @@ systemctl disable --quiet berth-firewall
       /sessions: \/etc\/ssh\/sshd_config has mode 644, not 600/,
       /integrity: berth-integrity\.timer does not run/,
       /upgrades: \/etc\/apt\/apt\.conf\.d\/60berth is missing/,
+      /processes: \/etc\/systemd\/system\/docker-\.scope\.d\/10-berth\.conf is missing/,
       /fail2ban: fail2ban is disabled, not enabled/,
       /journal: \/etc\/systemd\/journald\.conf\.d\/90-berth\.conf is missing/,
       /images: berth-images\.timer is disabled, not enabled/,

@@ -14,7 +14,7 @@ export function concernsOf(machine: LabHost, changes: Partial<HostConcernsArgs> 
     proxyRanges: [],
     rangesApi: undefined,
     autolock: false,
-    docker: { source: "distribution" },
+    docker: { source: "distribution", pidsLimit: 4096 },
     ...changes,
   };
 }

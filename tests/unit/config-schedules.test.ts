@@ -67,11 +67,11 @@ describe("a schedule", () => {
 
 describe("a schedule on hosts that are full without it", () => {
   it("is refused with the arithmetic: it runs beside everything else", () => {
-    const host = { name: "vm-1", address: "vm-1", hostKey: sampleHostKey, labels: { edge: "true" }, memory: "512 MB" };
+    const host = { name: "vm-1", address: "vm-1", hostKey: sampleHostKey, labels: { edge: "true" }, memory: "1 GB" };
     assert.deepEqual(spoilt({}, { "berth:hosts": [host] }), []);
     assert.deepEqual(spoilt({ "services.upkeep": upkeep }, { "berth:hosts": [host] }), [
-      "berth:hosts: have less memory than the limits of what runs on them, got vm-1 512 MB for api 128 MB + mail 128 MB + " +
-        "upkeep 64 MB + db 128 MB + queue 128 MB = 576 MB; add memory or hosts, or lower limits and replicas",
+      "berth:hosts: have less memory than the limits of what runs on them, got vm-1 1 GB for api 128 MB + mail 128 MB + " +
+        "upkeep 64 MB + db 128 MB + queue 128 MB + edge 512 MB = 1.06 GB; add memory or hosts, or lower limits and replicas",
     ]);
   });
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { itRejects, type Refusal } from "../support/refusals.ts";
 import { problemsOf } from "../support/problems.ts";
 import { sampleHostKey, sampleRaw } from "../support/sample-config.ts";
-import { host } from "../support/sample-hosts.ts";
+import { host, one, two } from "../support/sample-hosts.ts";
 import { spoilt } from "../support/spoilt-system.ts";
 
 /* Sizes that a stack gives to a system: of what there is not, or for which there is no room. */
@@ -76,8 +76,8 @@ const refusals: readonly Refusal[] = [
       "berth:hosts: have fewer cores than what runs has reserved on them, got vm-1 2 cores for api 3 × 0.5 cores + " +
         "worker 1 core = 2.5 cores; add cores or hosts, or reserve less",
       "berth:hosts: have less memory than the limits of what runs on them, got vm-1 3 GB for api 3 × 512 MB + " +
-        "frontend 256 MB + worker 512 MB + postgres 1 GB + redis 512 MB = 3.75 GB; add memory or hosts, or lower " +
-        "limits and replicas",
+        "frontend 256 MB + worker 512 MB + postgres 1 GB + redis 512 MB + edge 512 MB = 4.25 GB; add memory or hosts, " +
+        "or lower limits and replicas",
     ],
   ],
   [
@@ -99,14 +99,68 @@ const refusals: readonly Refusal[] = [
     },
     [
       "berth:hosts: have less memory than the limits of what runs on them, got vm-1 3 GB for api 3 × 512 MB + " +
-        "frontend 256 MB + worker 512 MB + postgres 1 GB + redis 512 MB = 3.75 GB; add memory or hosts, or lower " +
-        "limits and replicas",
+        "frontend 256 MB + worker 512 MB + postgres 1 GB + redis 512 MB + edge 512 MB = 4.25 GB; add memory or hosts, " +
+        "or lower limits and replicas",
+    ],
+  ],
+  [
+    "a limit of processes that a Postgres reaches by its connections",
+    { "berth:docker": { pidsLimit: 600 }, "berth:services": { postgres: { maxConnections: 550 } } },
+    [
+      "berth:docker.pidsLimit: is less than postgres may start, got 600 for 550 connections and 64 processes of its own; " +
+        "write 614 or more",
+    ],
+  ],
+  [
+    "more processes for nginx than any container may have",
+    { "berth:docker": { pidsLimit: 1000 }, "berth:edge": { resources: { pids: 2000 } } },
+    [
+      "berth:edge.resources.pids: is above the limit of all containers, got 2000 of 1000; raise berth:docker.pidsLimit, or " +
+        "write 1000 or less",
+    ],
+  ],
+  [
+    "a limit of processes that nothing runs with",
+    { "berth:docker": { pidsLimit: 8 } },
+    ["berth:docker.pidsLimit: is too small, got 8; write 512 or more"],
+  ],
+  [
+    "a word that is none either",
+    { "berth:docker": { pidsLimit: "unlimited" } },
+    ['berth:docker.pidsLimit: is not a limit of processes, got "unlimited"; write a number from 512 on, or none'],
+  ],
+  [
+    "limits of nginx with which it would not start",
+    { "berth:edge": { resources: { memory: "16 MB", cpus: 0.01, pids: 4, swap: "1 GB" } } },
+    [
+      "berth:edge.resources.cpus: is less than nginx can serve with, got 0.01; write 0.1 or more",
+      'berth:edge.resources.memory: is less than nginx needs to start, got "16 MB"; write 64 MB or more',
+      "berth:edge.resources.pids: is fewer than the workers of some reloads, got 4; write 64 or more",
+      "berth:edge.resources.swap: is not a known key; use memory, cpus or pids",
+    ],
+  ],
+  [
+    "a limit of nginx that has no room on an edge host, once for each of them",
+    {
+      "berth:hosts": [
+        { ...one, memory: "3 GB", cpus: 1 },
+        { ...two, memory: "3 GB", cpus: 1, labels: { edge: "true" } },
+      ],
+      "berth:volumes": { postgres: "vm-1", redis: "vm-1", uploads: "vm-1" },
+      "berth:services": { postgres: { resources: { cpus: 1 } } },
+      "berth:edge": { resources: { memory: "4 GB" } },
+    },
+    [
+      "berth:hosts: have less memory than the limits of what runs on them, got vm-1 3 GB + vm-2 3 GB = 6 GB for " +
+        "api 3 × 512 MB + frontend 256 MB + worker 512 MB + postgres 1 GB + redis 512 MB + edge 2 × 4 GB = 11.75 GB; " +
+        "add memory or hosts, or lower limits and replicas",
+      "berth:hosts: have no room for a task of edge, got 3 GB at most for 4 GB; use a larger host, or lower its limit",
     ],
   ],
   [
     "a task that is larger than any host",
     {
-      "berth:hosts": [{ ...host, cpus: 1.5, memory: "4 GB" }],
+      "berth:hosts": [{ ...host, cpus: 1.5, memory: "8 GB" }],
       "berth:services": { api: { replicas: 1 }, postgres: { resources: { memory: "1.5 GB" } } },
     },
     [

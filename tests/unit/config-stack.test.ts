@@ -45,7 +45,7 @@ const refusals: readonly Refusal[] = [
     "an unknown key",
     { "berth:regsitry": "x" },
     [
-      "berth:regsitry: is not a known key; use system, environment, domain, hosts, jumpHosts, volumes, swarm, docker, firewall, registry, images, services, " +
+      "berth:regsitry: is not a known key; use system, environment, domain, hosts, jumpHosts, volumes, swarm, docker, firewall, edge, registry, images, services, " +
         "managed, limits, operators, secretGenerations, acme, certificates, cloudflare, encryptNetworks, convergenceSlack or maintenance",
     ],
   ],
@@ -259,7 +259,7 @@ const refusals: readonly Refusal[] = [
       "palmistry:OPENAI_API_KEY": undefined,
     },
     [
-      "berth:colour: is not a known key; use system, environment, domain, hosts, jumpHosts, volumes, swarm, docker, firewall, registry, images, services, " +
+      "berth:colour: is not a known key; use system, environment, domain, hosts, jumpHosts, volumes, swarm, docker, firewall, edge, registry, images, services, " +
         "managed, limits, operators, secretGenerations, acme, certificates, cloudflare, encryptNetworks, convergenceSlack or maintenance",
       "berth:hosts[0].hostKey: is missing; run `npm run berth -- host-key vm-1` and paste the line it prints",
       "berth:hosts[0].port: is out of range, got 99999; use a port from 1 to 65535",

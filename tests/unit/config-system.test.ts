@@ -196,10 +196,10 @@ describe("a system, its hosts and its neighbours, wrong in every way that can be
       "services.api.volumes": { db: "/data" },
       "edge.sites": [{ host: "${domain}", routes: [{ path: "/", service: "mail" }] }],
     };
-    const host = { name: "vm-1", address: "vm-1", hostKey: sampleHostKey, labels: { edge: "true" }, memory: "256 MB" };
+    const host = { name: "vm-1", address: "vm-1", hostKey: sampleHostKey, labels: { edge: "true" }, memory: "512 MB" };
     assert.deepEqual(spoilt(changes, { "berth:hosts": [host] }, ["shop", "shop-eu"]), [
-      "berth:hosts: have less memory than the limits of what runs on them, got vm-1 256 MB for api 128 MB + mail 128 MB + " +
-        "queue 64 MB + db 128 MB + queue 128 MB = 576 MB; add memory or hosts, or lower limits and replicas",
+      "berth:hosts: have less memory than the limits of what runs on them, got vm-1 512 MB for api 128 MB + mail 128 MB + " +
+        "queue 64 MB + db 128 MB + queue 128 MB + edge 512 MB = 1.06 GB; add memory or hosts, or lower limits and replicas",
       'berth:system: shares volume, service and network names with the system "shop-eu", got "shop": shop-eu-data could be ' +
         '"eu-data" of shop or "data" of shop-eu; rename one of their folders',
       'system.edge.sites[0].routes[0].service: does not answer HTTP, got "mail" (worker); use api or queue',

@@ -3,6 +3,7 @@ import {
   certificateCommand,
   certificateFiles,
   hostProgram,
+  renderEdgeCheck,
   renderFiles,
   requestCommand,
   runtimeCommand,
@@ -74,20 +75,40 @@ describe("the period of a certificate of the Origin CA", () => {
 });
 
 describe("the commands of an edge host", () => {
-  const runtime = { image: "registry.test/edge:1@sha256:00", network: "shop-edge", networkId: "abc", http3: false };
+  const resources = { memory: "512 MB", cpus: 1.5, pids: 512 } as const;
+  const runtime = {
+    image: "registry.test/edge:1@sha256:00",
+    network: "shop-edge",
+    networkId: "abc",
+    http3: false,
+    resources,
+  };
 
   it("install the program by a rename before they run it", () => {
     assert.equal(
       runtimeCommand({ user: "root" }, runtime),
       "'sh' '-euc' 'mkdir -p /var/lib/berth/edge/bin; cd /var/lib/berth/edge/bin; cat >edge.$$; chmod 755 edge.$$; " +
         "mv edge.$$ edge; exec '\\''/var/lib/berth/edge/bin/edge'\\'' '\\''runtime'\\'' " +
-        "'\\''registry.test/edge:1@sha256:00'\\'' '\\''shop-edge'\\'' '\\''abc'\\'''",
+        "'\\''registry.test/edge:1@sha256:00'\\'' '\\''shop-edge'\\'' '\\''abc'\\'' " +
+        "'\\''536870912'\\'' '\\''1.5'\\'' '\\''512'\\'''",
     );
   });
 
   it("tell the host when HTTP/3 is wanted", () => {
-    assert.match(runtimeCommand({ user: "root" }, { ...runtime, http3: true }), /'abc'\\'' '\\''http3'\\''/);
+    assert.match(runtimeCommand({ user: "root" }, { ...runtime, http3: true }), /'512'\\'' '\\''http3'\\''/);
     assert.doesNotMatch(runtimeCommand({ user: "root" }, runtime), /http3/);
+  });
+
+  it("look in a check whether nginx has its limits, where there is an edge", () => {
+    assert.equal(
+      renderEdgeCheck(resources),
+      `if [ -x /var/lib/berth/edge/bin/edge ]; then
+  '/var/lib/berth/edge/bin/edge' 'differs' '536870912' '1.5' '512'
+else
+  echo 'differs: the edge is not set up'
+fi
+`,
+    );
   });
 
   it("become root where the SSH user is not", () => {
@@ -99,6 +120,7 @@ describe("the commands of an edge host", () => {
   it("know every verb that is used", () => {
     const verbs = [
       "runtime",
+      "differs",
       "reopen",
       "ranges",
       "site",

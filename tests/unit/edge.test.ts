@@ -85,6 +85,16 @@ describe("Edge", () => {
     assert.match(String(inputs("sites")["stdin"]), /^==> sites\/palmistry\.conf <==\n# .* the sites of palmistry\./m);
   });
 
+  it("limits nginx as the stack says, and else by what stands in the reference", async () => {
+    const limits = async (changes: Record<string, unknown>) => {
+      const { create } = (await build({ changes })).get("edge-vm-1-runtime").inputs;
+      return /network-id'\W+(\d+)\W+(\d+)\W+(\d+)\W+$/.exec(String(create))?.slice(1).map(Number);
+    };
+    assert.deepEqual(await limits({}), [512 * 1024 ** 2, 2, 512]);
+    const resources = { memory: "1 GB", cpus: 4 };
+    assert.deepEqual(await limits({ "berth:edge": JSON.stringify({ resources }) }), [1024 ** 3, 4, 512]);
+  });
+
   it("changes one edge host after another", async () => {
     const edge = await build({ edgeHosts: 2 });
     assert.deepEqual(edge.get("edge-vm-2-runtime").dependsOn, ["edge-vm-1-sites"]);

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { DockerEngine } from "../../components/config/stack.ts";
 import { renderEngine, type VersionChange } from "../../components/fleet/engine.render.ts";
+import { renderProcesses } from "../../components/fleet/processes.render.ts";
 
 /* What the script installs on each system, run for real with package commands that only note how they were called. */
 
@@ -26,7 +27,7 @@ const offered: Readonly<Record<string, string>> = {
 
 interface Machine {
   readonly system: string;
-  readonly docker?: DockerEngine;
+  readonly docker?: Pick<DockerEngine, "source" | "version">;
   /** Packages that are there, with their versions. */
   readonly present?: Readonly<Record<string, string>>;
   readonly running?: number;
@@ -34,9 +35,16 @@ interface Machine {
   readonly tasks?: number;
   readonly change?: VersionChange;
   readonly givenKey?: string;
+  /** Version of its control groups. */
+  readonly cgroups?: 1 | 2;
+  /** What berth wrote for Docker before. */
+  readonly daemon?: string;
 }
 
-function run({ system, docker, present = {}, running = 0, tasks = 0, change, givenKey = key }: Machine, verb = "") {
+function run(
+  { system, docker, present = {}, running = 0, tasks = 0, change, givenKey = key, cgroups = 2, daemon }: Machine,
+  verb = "",
+) {
   const root = mkdtempSync(join(tmpdir(), "berth-engine-"));
   try {
     const at = (path: string): string => join(root, path);
@@ -48,6 +56,11 @@ function run({ system, docker, present = {}, running = 0, tasks = 0, change, giv
     const codename = (systems as Readonly<Record<string, string>>)[system] ?? "none";
     put("etc/os-release", `ID=${id}\nVERSION_ID="${version}"\nVERSION_CODENAME=${codename}\n`);
     put("calls", "");
+    if (cgroups === 2) put("sys/fs/cgroup/cgroup.controllers", "pids\n");
+    if (daemon !== undefined) {
+      put("etc/docker/daemon.json", daemon);
+      put("var/lib/berth/owns-daemon.json", "");
+    }
     const packages = Object.keys(present).map((name) => `installed:${name} `);
     const versions = Object.entries(present).map(([name, found]) => `*Version*' ${name} '*) echo '${found}' ;;`);
     const madison = Object.entries(offered).map(
@@ -73,7 +86,7 @@ function run({ system, docker, present = {}, running = 0, tasks = 0, change, giv
       ...(docker && { docker }),
       ...(change && { change }),
     })
-      .replaceAll(/(?<=[ ="'])\/(etc|var\/lib|run)\//g, `${root}/$1/`)
+      .replaceAll(/(?<=[ ="'])\/(etc|var\/lib|run|sys)\//g, `${root}/$1/`)
       .replaceAll("1500c1f56fa9e26b9b8f42452a553675796ade0807cdce11975eb98170b3a570", sum(key))
       .replace(/^PATH=.*$/m, `PATH=${at("bin")}:/usr/bin:/bin`);
     const { status, stdout, stderr } = spawnSync("sh", ["-s", verb], { input: script, encoding: "utf8" });
@@ -85,6 +98,7 @@ function run({ system, docker, present = {}, running = 0, tasks = 0, change, giv
       err: stderr,
       calls,
       installed: /apt-get install .*confold (.*)/.exec(calls)?.[1]?.split(" ") ?? [],
+      daemon: existsSync(at("etc/docker/daemon.json")) ? readFileSync(at("etc/docker/daemon.json"), "utf8") : "",
       list: existsSync(list) ? readFileSync(list, "utf8").split("\n")[1]!.replaceAll(root, "") : undefined,
     };
   } finally {
@@ -127,6 +141,32 @@ describe("the script that installs Docker", () => {
       assert.equal(list, `deb [arch=amd64 signed-by=/etc/apt/keyrings/docker.asc] ${place}`);
     });
   }
+
+  describe("and the control groups of containers", () => {
+    const asked = /^\{\n {2}"exec-opts": \["native\.cgroupdriver=systemd"\],\n {2}"log-driver"/;
+    const one = { system: "debian 12", cgroups: 1 } as const;
+    const { daemon: without } = run({ system: "debian 12" });
+    const { daemon: withSystemd } = run(one);
+
+    it("leaves to Docker in version 2, and in version 1 asks for systemd's", () => {
+      assert.doesNotMatch(without, /exec-opts/);
+      assert.match(withSystemd, asked);
+      JSON.parse(withSystemd);
+    });
+
+    it("changes no driver under containers that run, and keeps the one it asked for", () => {
+      assert.equal(run({ ...one, daemon: without, running: 1 }).daemon, without);
+      assert.match(run({ ...one, daemon: without }).daemon, asked);
+      assert.equal(run({ ...one, daemon: withSystemd, running: 1 }).daemon, withSystemd);
+    });
+
+    it("keeps what the command that its warning shows makes of the file", () => {
+      const script = renderProcesses({ host: { name: "vm-1" }, pidsLimit: 4096 });
+      const command = /^ {2}(sed -i .*) \/etc\/docker\/daemon\.json && systemctl restart docker$/m.exec(script)![1]!;
+      const { stdout } = spawnSync("sh", ["-c", command.replace(" -i", "")], { input: without, encoding: "utf8" });
+      assert.equal(stdout, withSystemd);
+    });
+  });
 
   it("refuses another system", () => {
     const { code, err, calls } = run({ system: "debian 11" });

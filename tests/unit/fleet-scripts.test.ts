@@ -49,7 +49,14 @@ const firewall = {
   proxyRanges: ["173.245.48.0/20", "2400:cb00::/32"],
 };
 const proxy = { api: "https://api.cloudflare.com/client/v4", proxyRanges: firewall.proxyRanges };
-const system = { host: root, updateMinutes: 90, restarts: true, trusted: ["10.0.0.1", "198.18.0.0/24"], proxy };
+const system = {
+  host: root,
+  updateMinutes: 90,
+  restarts: true,
+  trusted: ["10.0.0.1", "198.18.0.0/24"],
+  pidsLimit: 4096,
+  proxy,
+} as const;
 
 const renderAccess = (args: Parameters<typeof access>[0]): string => renderGuarded(access(args));
 const renderFirewall = (args: FirewallArgs): string => renderGuarded(firewallOf(args));
@@ -147,7 +154,8 @@ describe("scripts that prepare a host", () => {
     const names = ["manager", "manager", "worker", "manager", "worker"] as const;
     const hosts = names.map((role, index) => ({ ...root, name: `vm-${index + 1}`, role }));
     const shared: Omit<HostConcernsArgs, "host"> = {
-      ...{ stack: "production", hosts, registry: { address: "ghcr.io" }, docker: { source: "distribution" } },
+      ...{ stack: "production", hosts, registry: { address: "ghcr.io" } },
+      docker: { source: "distribution", pidsLimit: 4096 },
       ...{ dnsChallenges: false, proxyRanges: [], autolock: false, rangesApi: undefined },
       firewall: { ssh: ["0.0.0.0/0"], web: "any", http3: false },
     };

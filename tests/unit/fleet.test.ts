@@ -202,7 +202,14 @@ describe("Fleet", () => {
     const config = sampleConfig(host());
     const [vm] = config.hosts;
     const scripts = {
-      "fleet-vm-1-system": renderSystem({ host: vm!, updateMinutes: 0, restarts: true, trusted: [], proxy }),
+      "fleet-vm-1-system": renderSystem({
+        host: vm!,
+        updateMinutes: 0,
+        restarts: true,
+        trusted: [],
+        pidsLimit: 4096,
+        proxy,
+      }),
       "fleet-vm-1-engine": renderEngine({ host: vm!, edge: true, registry: config.registry }),
     };
     for (const [name, stdin] of Object.entries(scripts)) {
@@ -319,7 +326,14 @@ describe("Fleet", () => {
     const fleet = await build(host({ user: "deploy" }));
     const { create, stdin } = fleet.get("fleet-vm-1-system").inputs;
     assert.equal(create, "sh -s");
-    const script = renderSystem({ host: { name: "vm-1" }, updateMinutes: 0, restarts: true, trusted: [], proxy });
+    const script = renderSystem({
+      host: { name: "vm-1" },
+      updateMinutes: 0,
+      restarts: true,
+      trusted: [],
+      pidsLimit: 4096,
+      proxy,
+    });
     assert.equal(stdin, asRoot({ name: "vm-1", user: "deploy" }, script));
   });
 });

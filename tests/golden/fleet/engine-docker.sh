@@ -87,6 +87,13 @@ configure() {
   # Root may raise the limit, unless the machine is itself a container that was given less.
   # shellcheck disable=SC3045
   if (ulimit -n 65536) 2>/dev/null; then files=65536; else files=$(ulimit -Hn); fi
+  # systemd limits what is in its control groups, which Docker uses by itself where they are of version 2. To change that
+  # under containers would lose track of them.
+  driver=
+  if [ ! -e /sys/fs/cgroup/cgroup.controllers ] && { asks_systemd || [ -z "$(docker ps --quiet 2>/dev/null)" ]; }; then
+    driver='
+  "exec-opts": ["native.cgroupdriver=systemd"],'
+  fi
   mine=/var/lib/berth/owns-daemon.json
   if [ "$looking" != check ] && [ ! -e "$mine" ]; then
     [ ! -e "$config" ] ||
@@ -95,7 +102,7 @@ configure() {
     : >"$mine"
   fi
   place "$config" <<END
-{
+{$driver
   "log-driver": "json-file",
   "log-opts": {
     "max-size": "10m",
@@ -113,6 +120,10 @@ configure() {
   "metrics-addr": "10.0.0.2:9323"
 }
 END
+}
+
+asks_systemd() {
+  grep -qs native.cgroupdriver=systemd "$config"
 }
 
 installed() {

@@ -53,6 +53,8 @@ describe("the hardening of what runs", () => {
           ReadonlyRootfs: true,
           CapDrop: ["ALL"],
           CapAdd: ["CHOWN", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID"],
+          Memory: 512 * 1024 ** 2,
+          NanoCpus: 2e9,
         },
         Mounts: [
           { Type: "bind", Source: "/var/lib/berth/edge" },
