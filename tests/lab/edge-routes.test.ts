@@ -218,6 +218,26 @@ describe("routes of the edge", function () {
     assert.match((await see("/", { "x-request-id": "a b" })).headers["x-request-id"] ?? "", /^[0-9a-f]{32}$/);
   });
 
+  it("compress nothing that another site made a browser ask for, nor let applications do it, but files", async () => {
+    const encoding = async (asked: Record<string, string>, path = "/") => {
+      const answer = await visit(edge, host, `${path}?size=5000`, { headers: { "accept-encoding": "gzip", ...asked } });
+      if (answer.headers["content-encoding"] === "gzip") return "gzip";
+      return (JSON.parse(answer.body) as Seen).headers["accept-encoding"] ?? "none";
+    };
+    const own = { referer: `https://${host}/page` };
+    const foreign = { referer: `https://evil.test/?https://${host}/` };
+    const cookie = { cookie: "session=1" };
+    assert.equal(await encoding({ "sec-fetch-site": "cross-site" }), "none");
+    assert.equal(await encoding({ "sec-fetch-site": "cross-site", ...own }), "none", "a browser's word counts more");
+    assert.equal(await encoding({ "sec-fetch-site": "same-origin", ...cookie }), "gzip");
+    assert.equal(await encoding({ "sec-fetch-site": "none", ...foreign }), "gzip");
+    assert.equal(await encoding(foreign), "none");
+    assert.equal(await encoding({ ...own, ...cookie }), "gzip");
+    assert.equal(await encoding(cookie), "none", "anybody's page can hold back the Referer");
+    assert.equal(await encoding({}), "gzip");
+    assert.equal(await encoding({ "sec-fetch-site": "cross-site", ...cookie }, "/assets/a.1b2c.js"), "gzip");
+  });
+
   it("compress with brotli for those that take it", async () => {
     const { headers, raw } = await visit(edge, host, "/?size=5000", { headers: { "accept-encoding": "gzip, br" } });
     assert.equal(headers["content-encoding"], "br");
