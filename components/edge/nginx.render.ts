@@ -1,5 +1,6 @@
 import { tls as tlsSchema } from "../config/tls.ts";
 import type { Duration } from "../shared/duration.ts";
+import { compression } from "./compression.render.ts";
 import { block, time } from "./syntax.ts";
 import { dhParameters, tlsDirectives } from "./tls.render.ts";
 
@@ -62,11 +63,12 @@ function listeners(phase: "warm" | "open", at: { http: string; https: string }, 
   ]);
 }
 
+const modules = ["brotli", "headers_more"];
 const connectionsOfWorker = 8192;
 
 function main(drain: Duration): string[] {
   return [
-    "load_module /usr/lib/nginx/modules/ngx_http_brotli_filter_module.so;",
+    ...modules.map((name) => `load_module /usr/lib/nginx/modules/ngx_http_${name}_filter_module.so;`),
     "user nginx;",
     "worker_processes auto;",
     "pid /run/nginx/nginx.pid;",
@@ -136,24 +138,6 @@ const tls = [
   "ssl_dhparam dhparam.pem;",
 ];
 
-const texts = [
-  ...["application/javascript", "application/json", "application/ld+json", "application/manifest+json"],
-  ...["application/xml", "image/svg+xml", "text/css", "text/javascript", "text/plain", "text/xml"],
-].join(" ");
-const compression = [
-  "# Of what a visitor takes, brotli is preferred.",
-  "brotli on;",
-  "brotli_comp_level 4;",
-  "brotli_min_length 1024;",
-  `brotli_types ${texts};`,
-  "gzip on;",
-  "gzip_vary on;",
-  "gzip_proxied any;",
-  "gzip_comp_level 5;",
-  "gzip_min_length 1024;",
-  `gzip_types ${texts};`,
-];
-
 // Paths without their query: links and WebSocket addresses carry tokens there.
 const fields = {
   time: '"$time_iso8601"',
@@ -184,7 +168,11 @@ const log = [
     ([name, value], index, all) =>
       `    '${index === 0 ? "{" : ""}"${name}":${value}${index === all.length - 1 ? "}';" : ",'"}`,
   ),
-  "access_log /dev/stdout json;",
+  // Docker's side of the pipe costs more than a request does, so lines go there several at a time. As the workers share
+  // the pipe, never more at once than it takes whole (PIPE_BUF): of more, a full pipe takes a part, and another worker's
+  // lines come in between. What a worker holds it writes within a second, and when it ends or opens its files anew.
+  "# What the pipe takes at once, that the lines of two workers do not mix.",
+  "access_log /dev/stdout json buffer=4k flush=1s;",
 ];
 
 const passing = [

@@ -17,6 +17,7 @@ import { labImages } from "../../lab/images.ts";
 import { labSystem } from "../../lab/systems.ts";
 import { labNamed } from "../../lab/settings.ts";
 import { freePorts } from "../../lab/state.ts";
+import { until } from "../support/until.ts";
 
 const repository = join(import.meta.dirname, "../..");
 
@@ -233,11 +234,16 @@ export class TestEdge {
     return this.docker.getContainer(this.name + suffix);
   }
 
-  /** Lines that nginx wrote. */
-  async log(): Promise<string[]> {
-    const number = (await this.file("current")).trim();
-    const { stdout, stderr } = await run("docker", ["logs", `${this.name}-${number}`]);
+  /** Lines that a generation of nginx wrote, the current one unless another is named. It keeps the latest for a second. */
+  async log(generation?: number): Promise<string[]> {
+    const number = generation ?? (await this.file("current")).trim();
+    const { stdout, stderr } = await run("docker", ["logs", `${this.name}-${number}`], { maxBuffer: 1e8 });
     return [...stdout.split("\n"), ...stderr.split("\n")];
+  }
+
+  /** Waits until the log has a line, and gives it. */
+  logged(what: string, wanted: (line: string) => boolean): Promise<string> {
+    return until(`the log has ${what}`, 10_000, async () => (await this.log()).find(wanted));
   }
 
   /** What an address answers inside the network namespace of nginx. */

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { sites } from "../support/edge-sites.ts";
-import { until } from "../support/until.ts";
 import { TestEdge, visit } from "./edge-host.ts";
 
 const host = "shop.test";
@@ -56,10 +55,7 @@ describe("the address of a visitor", function () {
     const answer = await visit(edge, host, "/", { headers: said(address) });
     const { headers } = JSON.parse(answer.body) as { headers: Record<string, string> };
     const name = answer.headers["x-request-id"];
-    // It is written after the answer.
-    const line = await until("the log has the request", 10_000, async () =>
-      (await edge.log()).find((entry) => entry.includes(`"requestId":"${String(name)}"`)),
-    );
+    const line = await edge.logged("the request", (entry) => entry.includes(`"requestId":"${String(name)}"`));
     return { headers, ...(JSON.parse(line) as { client: string; country: string }) };
   }
   const once = async (address: string) => (await visit(edge, host, "/once", { headers: said(address) })).status;

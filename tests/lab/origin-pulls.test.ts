@@ -7,7 +7,6 @@ import { renderNginx } from "../../components/edge/nginx.render.ts";
 import { clientCaPath, renderSites, type ClientCertificates } from "../../components/edge/site.render.ts";
 import { clientCertificate, type ClientCertificate } from "../support/client-certificate.ts";
 import { sites } from "../support/edge-sites.ts";
-import { until } from "../support/until.ts";
 import { TestEdge, visitPlain, type Outcome } from "./edge-host.ts";
 
 const drain = "10 seconds";
@@ -72,10 +71,7 @@ describe("an edge that Cloudflare shows a client certificate to", function () {
   }
 
   const status = async (...args: Parameters<typeof visit>) => (await visit(...args)).status;
-  const noted = (word: string) =>
-    until(`the log has ${word}`, 5_000, async () =>
-      (await edge.log()).some((line) => line.includes(`"clientCertificate":"${word}`)) ? true : undefined,
-    );
+  const noted = (word: string) => edge.logged(word, (line) => line.includes(`"clientCertificate":"${word}`));
 
   it("refuses to demand what it has not asked for yet, and shuts nobody out", async () => {
     await edge.must(serve("not"));

@@ -30,7 +30,7 @@ describe("HTTP/3", function () {
     assert.equal(answer.headers?.["x-frame-options"], "DENY");
     const seen = JSON.parse(answer.body ?? "") as { headers: Record<string, string> };
     assert.equal(seen.headers["host"], host);
-    assert.ok((await edge.log()).some((line) => line.includes('"protocol":"HTTP/3.0"')));
+    await edge.logged("the request", (line) => line.includes('"protocol":"HTTP/3.0"'));
   });
 
   it("goes on over changes of routes and of nginx: whoever loses a connection finds the next one at once", async () => {

@@ -164,6 +164,7 @@ describe("palmistry", () => {
       assert.deepEqual({ ...sent, ...headers }, sent);
       assert.match(sent["Content-Security-Policy"] ?? "", /frame-ancestors 'none'/);
     }
+    assert.match(securityHeaders(site.security)["Content-Security-Policy"] ?? "", /script-src-attr 'none'/);
     assert.match(securityHeaders(apiHost.security)["Content-Security-Policy"] ?? "", /^default-src 'none'/);
   });
 

@@ -40,8 +40,9 @@ export type What = Pick<Measure, "unit" | "goal" | "baseline">;
 /** Longest any change may take before its load ends by itself, in seconds. */
 export const bound = 120;
 
-export function edgeOf({ lab, origin }: TestLab): Target {
-  return { origin, connect: `127.0.0.1:${lab.httpsPort}` };
+/** At the host's address, as others are: at 127.0.0.1 a program of Docker's would pass everything on, once more. */
+export function edgeOf({ origin, prepared }: TestLab): Target {
+  return { origin, connect: `${prepared.hosts[0]?.address ?? ""}:443` };
 }
 
 /** Requests per second with keep-alive, and without. */
