@@ -207,15 +207,17 @@ systemctl restart docker && docker start plain >/dev/null`);
     });
   });
 
-  it("removes unused images by a program of its own", async () => {
-    const said = await machine.must(
-      machine.there("systemctl start berth-images.service && cat /var/lib/berth/images-used"),
-    );
-    assert.equal(said, "", "it has no image yet");
-  });
+  // A suite of its own, since mocha runs suites after the tests beside them.
+  describe("and its settings", () => {
+    it("removes unused images by a program of its own", async () => {
+      const said = await machine.must(
+        machine.there("systemctl start berth-images.service && cat /var/lib/berth/images-used"),
+      );
+      assert.equal(said, "", "it has no image yet");
+    });
 
-  it("names every setting that somebody changed, and changes none of them itself", async () => {
-    const spoil = `set -eu
+    it("names every setting that somebody changed, and changes none of them itself", async () => {
+      const spoil = `set -eu
 echo 'PasswordAuthentication yes' >/etc/ssh/sshd_config.d/00-a.conf
 nft add rule inet berth input tcp dport 8080 accept
 sysctl --quiet --write net.ipv4.conf.all.accept_redirects=1
@@ -232,43 +234,44 @@ systemctl stop berth-integrity.timer
 systemctl disable --quiet fail2ban
 systemctl disable --quiet berth-firewall
 `;
-    await machine.must(machine.there(spoil));
-    const seen = await differences();
-    for (const one of [
-      /access: sshd lacks "passwordauthentication no"/,
-      /access: sshd has "passwordauthentication yes"/,
-      /engine: \/etc\/docker\/daemon\.json has ".*99m/,
-      /engine: docker\.io is not held at its version/,
-      /sysctl: net\.ipv4\.conf\.all\.accept_redirects is 1, not 0/,
-      /modules: \/etc\/modprobe\.d\/60-berth\.conf is missing/,
-      /sessions: UMASK of \/etc\/login\.defs is unset, not 027/,
-      /sessions: \/etc\/ssh\/sshd_config has mode 644, not 600/,
-      /integrity: berth-integrity\.timer does not run/,
-      /upgrades: \/etc\/apt\/apt\.conf\.d\/60berth is missing/,
-      /processes: \/etc\/systemd\/system\/docker-\.scope\.d\/10-berth\.conf is missing/,
-      /fail2ban: fail2ban is disabled, not enabled/,
-      /journal: \/etc\/systemd\/journald\.conf\.d\/90-berth\.conf is missing/,
-      /images: berth-images\.timer is disabled, not enabled/,
-      /firewall: the firewall has "tcp dport 8080 accept"/,
-      /firewall: berth-firewall\.service is disabled, not enabled/,
-    ]) {
-      assert.ok(
-        seen.some((line) => one.test(line)),
-        `${one.source} is not among\n${seen.join("\n")}`,
-      );
-    }
-    assert.deepEqual(await differences(), seen, "a check changes nothing");
-  });
+      await machine.must(machine.there(spoil));
+      const seen = await differences();
+      for (const one of [
+        /access: sshd lacks "passwordauthentication no"/,
+        /access: sshd has "passwordauthentication yes"/,
+        /engine: \/etc\/docker\/daemon\.json has ".*99m/,
+        /engine: docker\.io is not held at its version/,
+        /sysctl: net\.ipv4\.conf\.all\.accept_redirects is 1, not 0/,
+        /modules: \/etc\/modprobe\.d\/60-berth\.conf is missing/,
+        /sessions: UMASK of \/etc\/login\.defs is unset, not 027/,
+        /sessions: \/etc\/ssh\/sshd_config has mode 644, not 600/,
+        /integrity: berth-integrity\.timer does not run/,
+        /upgrades: \/etc\/apt\/apt\.conf\.d\/60berth is missing/,
+        /processes: \/etc\/systemd\/system\/docker-\.scope\.d\/10-berth\.conf is missing/,
+        /fail2ban: fail2ban is disabled, not enabled/,
+        /journal: \/etc\/systemd\/journald\.conf\.d\/90-berth\.conf is missing/,
+        /images: berth-images\.timer is disabled, not enabled/,
+        /firewall: the firewall has "tcp dport 8080 accept"/,
+        /firewall: berth-firewall\.service is disabled, not enabled/,
+      ]) {
+        assert.ok(
+          seen.some((line) => one.test(line)),
+          `${one.source} is not among\n${seen.join("\n")}`,
+        );
+      }
+      assert.deepEqual(await differences(), seen, "a check changes nothing");
+    });
 
-  it("finds daily what was added and changed, and fails for a program that is not its package's", async () => {
-    const compare = async () => machine.there("systemctl start berth-integrity 2>/dev/null || echo failed");
-    const said = async () => machine.must(machine.there("journalctl --unit berth-integrity --output cat --lines 60"));
-    assert.equal(await machine.must(compare()), "", "the first time there is nothing to compare with");
-    await machine.must(machine.there("touch /usr/local/bin/stranger"));
-    assert.equal(await machine.must(compare()), "");
-    assert.match(await said(), /^f\+{10,}: \/usr\/local\/bin\/stranger$/m);
-    await machine.must(machine.there("echo >>/usr/bin/apt-key"));
-    assert.equal(await machine.must(compare()), "failed\n");
-    assert.match(await said(), /not as their packages have them:\n\/usr\/bin\/apt-key$/m);
+    it("finds daily what was added and changed, and fails for a program that is not its package's", async () => {
+      const compare = async () => machine.there("systemctl start berth-integrity 2>/dev/null || echo failed");
+      const said = async () => machine.must(machine.there("journalctl --unit berth-integrity --output cat --lines 60"));
+      assert.equal(await machine.must(compare()), "", "the first time there is nothing to compare with");
+      await machine.must(machine.there("touch /usr/local/bin/stranger"));
+      assert.equal(await machine.must(compare()), "");
+      assert.match(await said(), /^f\+{10,}: \/usr\/local\/bin\/stranger$/m);
+      await machine.must(machine.there("echo >>/usr/bin/apt-key"));
+      assert.equal(await machine.must(compare()), "failed\n");
+      assert.match(await said(), /not as their packages have them:\n\/usr\/bin\/apt-key$/m);
+    });
   });
 });
