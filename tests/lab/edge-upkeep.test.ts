@@ -64,6 +64,12 @@ describe("an edge host", function () {
       await writeFile(lab.stackFile, good);
     }
     await lab.mustUp();
+    const { code, stdout } = await lab.berth("status");
+    assert.equal(code, 3);
+    assert.match(stdout, /certificate main on host1: getting or renewing it failed at /);
+    // Nothing is due: the next look by the timer finds the authority well.
+    await onHost("systemctl start certbot.service");
+    assert.equal((await lab.berth("status")).code, 0);
     assert.equal(await serial(), before, "nothing was issued in vain");
   });
 
