@@ -46,6 +46,21 @@ describe("an edge host", function () {
     assert.deepEqual(reasons, {}, `of ${requests} requests`);
   });
 
+  it("gets another certificate when an operator asks for it, and has the one before revoked when they say so", async () => {
+    const before = await serial();
+    const renewed = await lab.berth("certificate", "renew");
+    assert.equal(renewed.code, 0, renewed.stdout + renewed.stderr);
+    const between = await serial();
+    assert.notEqual(between, before);
+    const revoked = await lab.berth("certificate", "revoke", "main", "--reason", "superseded");
+    assert.equal(revoked.code, 0, revoked.stdout + revoked.stderr);
+    assert.match(revoked.stdout + revoked.stderr, /revoked: the certificate main of palmistry before this one/);
+    assert.notEqual(await serial(), between);
+    assert.equal((await lab.get("/api/health")).status, 200, "it is the authority's");
+    const preview = await lab.pulumi("preview", "--expect-no-changes");
+    assert.equal(preview.code, 0, preview.stdout + preview.stderr);
+  });
+
   it("serves on when the authority fails, and the up says why", async () => {
     const good = await readFile(lab.stackFile, "utf8");
     const before = await serial();

@@ -179,6 +179,18 @@ describe("certificates of the Origin CA on an edge host", function () {
     }
   });
 
+  it("are served, and nothing is signed anew, on a host that was set up anew and got its backup back", async () => {
+    const [before, wish] = [(await shown()).serialNumber, await asked()];
+    await host.onHost(`tar -cf /tmp/backup.tar /etc/letsencrypt ${host.root}/secrets`);
+    await host.loseAll();
+    await host.onHost("tar -xf /tmp/backup.tar -C /");
+    await host.must(host.runtime());
+    await host.must(serve());
+    assert.equal(await asked(), wish, "for the same request there is a certificate in the state");
+    assert.equal((await shown()).serialNumber, before);
+    assert.equal(await throughCloudflare(), "1.0.0");
+  });
+
   it("are got anew on a host that was set up anew", async () => {
     const before = await shown();
     await host.loseAll();
