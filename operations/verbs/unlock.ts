@@ -106,7 +106,9 @@ async function unlockAll(
   for (const name of locked) {
     const { code, stderr } = await ask(ref, name, ["docker", "swarm", "unlock"], `${key}\n`);
     all &&= code === 0;
-    print(code === 0 ? `${name}: unlocked` : `${name}: stays locked, got ${JSON.stringify(stderr.trim())}`);
+    // After a wrong key Docker 20.10 takes the right one, but no container joins a network of the swarm until a restart.
+    const cure = "with another key, run `systemctl restart docker` on it first";
+    print(code === 0 ? `${name}: unlocked` : `${name}: stays locked, got ${JSON.stringify(stderr.trim())}; ${cure}`);
   }
   return all;
 }
