@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { DockerEngine } from "../../components/config/stack.ts";
-import { renderEngine, type Repository, type VersionChange } from "../../components/fleet/engine.render.ts";
+import type { Repository, VersionChange } from "../../components/fleet/docker-packages.render.ts";
+import { renderEngine } from "../../components/fleet/engine.render.ts";
 import { renderGuarded } from "../../components/fleet/guarded.render.ts";
 import { hostConcerns } from "../../components/fleet/host.render.ts";
 import { AptRepository } from "../support/apt-repository.ts";

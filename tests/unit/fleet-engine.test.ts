@@ -5,7 +5,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { DockerEngine } from "../../components/config/stack.ts";
-import { renderEngine, type VersionChange } from "../../components/fleet/engine.render.ts";
+import type { VersionChange } from "../../components/fleet/docker-packages.render.ts";
+import { renderEngine } from "../../components/fleet/engine.render.ts";
 import { renderProcesses } from "../../components/fleet/processes.render.ts";
 
 /* What the script installs on each system, run for real with package commands that only note how they were called. */
