@@ -1,4 +1,3 @@
-import "./components/shared/stack-traces.ts";
 import * as pulumi from "@pulumi/pulumi";
 import { cloudflareRanges } from "./components/cloudflare/ranges.ts";
 import { FurtherRecords } from "./components/cloudflare/further-records.ts";

@@ -136,17 +136,23 @@ export function serviceArgs(workload: Workload): Docker.ServiceArgs {
     updateConfig: {
       parallelism: workload.rollout.parallelism,
       order: workload.rollout.order,
-      monitor: dockerDuration(workload.rollout.monitor),
+      monitor: watch(workload.rollout.monitor),
       failureAction: "rollback",
     },
     rollbackConfig: {
       parallelism: 0,
       order: workload.rollout.order,
-      monitor: "0s",
+      // The old tasks were there all along; nothing is learnt from watching them.
+      monitor: watch("0 seconds"),
       failureAction: "pause",
     },
   } satisfies Docker.ServiceArgs;
   return { ...args, labels: [{ label: specLabel, value: fingerprint(args) }] };
+}
+
+/** How long swarm watches what it started: Docker takes none at all for its own default, five seconds. */
+function watch(duration: Duration): string {
+  return milliseconds(duration) === 0 ? "1ms" : dockerDuration(duration);
 }
 
 /** The provider crashes on an empty block, so a reservation is there only when something is reserved. */

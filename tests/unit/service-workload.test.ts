@@ -47,6 +47,13 @@ describe("the swarm service of a workload", () => {
     });
   });
 
+  it("is watched for no time by a name that Docker does not take for its own five seconds", () => {
+    const unwatched = serviceArgs({ ...workload, rollout: { ...workload.rollout, monitor: "0 seconds" } });
+    const monitor = (config: unknown) => (config as { monitor: string }).monitor;
+    assert.equal(monitor(unwatched.updateConfig), "1ms");
+    assert.equal(monitor(serviceArgs(workload).rollbackConfig), "1ms");
+  });
+
   it("replaces a part of the tasks at a time where that is asked for", () => {
     const gradual = serviceArgs({ ...workload, rollout: { ...workload.rollout, parallelism: 1 } });
     assert.equal((gradual.updateConfig as { parallelism: number }).parallelism, 1);

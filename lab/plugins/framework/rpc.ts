@@ -18,8 +18,14 @@ export async function listen(services: readonly Service[], stop: () => void): Pr
       else reject(error);
     });
   });
-  process.stdout.write(`${port}\n`);
+  // The engine interrupts a plugin when it is done with it. Ended by the signal itself, Node would not keep what it
+  // compiled, and each start would take twice as long.
+  process.once("SIGINT", () => {
+    stop();
+    process.exit();
+  });
   stopWithParent(stop);
+  process.stdout.write(`${port}\n`);
 }
 
 export interface Service {
