@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { ensurePrograms } from "../../lab/packages.ts";
 
@@ -22,6 +23,11 @@ export interface Suite {
         /** How many files run at the same time, each in a process of its own. @default 1 */
         readonly jobs?: number;
       }
+    | {
+        /** Files by a name for them: each list in one process, one file after another; all lists at the same time. */
+        readonly side: Readonly<Record<string, readonly string[]>>;
+        readonly timeoutMs?: number;
+      }
     | { readonly command: readonly [string, ...string[]] };
   /** Not started after a failure of a quick one. */
   readonly slow?: boolean;
@@ -38,22 +44,30 @@ export interface Outcome {
 }
 
 /**
- * Files of tests/lab that bring up labs, which keep every core busy and share one, and those that need none. The latter
+ * Files of tests/lab that share one lab, those that bring up labs of their own, and those that need none. The last
  * mostly wait, for a drain, a renewal, a store that starts: two at a time take little more than half as long. The one
  * that takes longest comes first.
  */
-export function labFiles(root = join(import.meta.dirname, "../..")): { labs: string[]; parts: string[] } {
+export function labFiles(root = join(import.meta.dirname, "../..")): {
+  shared: string[];
+  own: string[];
+  parts: string[];
+} {
   const folder = join(root, "tests/lab");
   const files = readdirSync(folder).filter((name) => name.endsWith(".test.ts"));
-  const needsLab = (name: string): boolean =>
-    /support\/lab\.ts|lab\/main\.ts/.test(readFileSync(join(folder, name), "utf8"));
+  const says = (name: string, words: RegExp): boolean => words.test(readFileSync(join(folder, name), "utf8"));
+  const shares = (name: string): boolean => says(name, /sharedLab/);
+  const needsLab = (name: string): boolean => says(name, /support\/lab\.ts|lab\/main\.ts/);
   const paths = (names: string[]) => names.map((name) => `tests/lab/${name}`);
   const rank = (name: string): number => (name === "store-images.test.ts" ? 0 : 1);
   return {
-    labs: paths(files.filter(needsLab).toSorted()),
+    shared: paths(files.filter(shares).toSorted()),
+    own: paths(files.filter((name) => needsLab(name) && !shares(name)).toSorted()),
     parts: paths(files.filter((name) => !needsLab(name)).toSorted((a, b) => rank(a) - rank(b))),
   };
 }
+
+const { parts, ...labs } = labFiles();
 
 const suites: readonly Suite[] = [
   { name: "lint", run: { command: ["npm", "run", "--silent", "lint"] } },
@@ -62,8 +76,8 @@ const suites: readonly Suite[] = [
   { name: "contract", run: { mocha: "tests/contract/**/*.test.ts" } },
   { name: "engine", run: { mocha: "tests/engine/**/*.test.ts", timeoutMs: 300_000, jobs: 2 } },
   { name: "preview", run: { mocha: "tests/preview/**/*.test.ts", timeoutMs: 300_000 } },
-  { name: "parts", run: { mocha: labFiles().parts, timeoutMs: 900_000, jobs: 2 }, slow: true },
-  { name: "lab", run: { mocha: labFiles().labs, timeoutMs: 900_000 }, slow: true },
+  { name: "parts", run: { mocha: parts, timeoutMs: 900_000, jobs: 2 }, slow: true },
+  { name: "lab", run: { side: labs, timeoutMs: 900_000 }, slow: true },
 ];
 
 /** Runs suites in turn, their output going straight to `stdio`. */
@@ -95,20 +109,40 @@ export async function runSuites(
 
 type Counts = Pick<Outcome, "passed" | "failed" | "problems">;
 
+/** As it comes, not at all, or with a name in front of each line: of what runs at the same time. */
+type Output = "inherit" | "ignore" | { readonly name: string };
+
 async function runSuite({ run }: Suite, root: string, output: "inherit" | "ignore"): Promise<Counts> {
   if ("command" in run) {
     const code = await exitCode(run.command, root, output);
     if (code === 0) return { passed: 1, failed: 0, problems: [] };
     return { passed: 0, failed: 1, problems: [`${run.command.join(" ")}: exit code ${code}`] };
   }
+  if ("mocha" in run) return runMocha([run.mocha].flat(), run, root, output);
+  const lists = Object.entries(run.side);
+  const counts = await Promise.all(
+    lists.map(async ([name, files]) => runMocha(files, run, root, output === "ignore" ? output : { name })),
+  );
+  return {
+    passed: counts.reduce((sum, { passed }) => sum + passed, 0),
+    failed: counts.reduce((sum, { failed }) => sum + failed, 0),
+    problems: counts.flatMap(({ problems }) => problems),
+  };
+}
+
+async function runMocha(
+  files: readonly string[],
+  options: { readonly timeoutMs?: number; readonly jobs?: number },
+  root: string,
+  output: Output,
+): Promise<Counts> {
   const directory = mkdtempSync(join(tmpdir(), "berth-tests-"));
   const file = join(directory, "counts.json");
   try {
     const mocha = join(import.meta.dirname, "../../node_modules/mocha/bin/mocha.js");
     const reporter = ["--reporter", join(import.meta.dirname, "all.reporter.ts"), "--reporter-option", `file=${file}`];
-    const timeout = run.timeoutMs === undefined ? [] : ["--timeout", String(run.timeoutMs)];
-    const jobs = run.jobs === undefined ? [] : ["--parallel", "--jobs", String(run.jobs)];
-    const files = [run.mocha].flat();
+    const timeout = options.timeoutMs === undefined ? [] : ["--timeout", String(options.timeoutMs)];
+    const jobs = options.jobs === undefined ? [] : ["--parallel", "--jobs", String(options.jobs)];
     const code = await exitCode([process.execPath, mocha, ...reporter, ...timeout, ...jobs, ...files], root, output);
     return countsFrom(file, code);
   } finally {
@@ -131,10 +165,15 @@ function countsFrom(file: string, code: number): Counts {
 async function exitCode(
   [program, ...args]: readonly [string, ...string[]],
   cwd: string,
-  output: "inherit" | "ignore",
+  output: Output,
 ): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { cwd, stdio: ["ignore", output, output] });
+    const to = typeof output === "object" ? "pipe" : output;
+    const child = spawn(program, args, { cwd, stdio: ["ignore", to, to] });
+    for (const stream of [child.stdout, child.stderr]) {
+      if (typeof output !== "object" || stream === null) continue;
+      createInterface(stream).on("line", (line) => process.stdout.write(`[${output.name}] ${line}\n`));
+    }
     child.once("error", reject);
     child.once("close", (code) => {
       resolve(code ?? 1);

@@ -99,6 +99,15 @@ describe("the verdict on a rollout", () => {
     });
   });
 
+  it("waits for no rollback that finds all old tasks there, but does so for one to what is pinned", () => {
+    const view = service({ image: old, spec: "old", taskSpec: old, updateState: "rollback_started" });
+    const tasks = [task({ image: old, spec: old }), task({ slot: 2, image: old, spec: old })];
+    assert.equal(judge(wanted, view, tasks).kind, "failed");
+    assert.equal(judge(wanted, view, tasks.slice(1)).kind, "failing");
+    assert.equal(judge(wanted, view, [...tasks, task({ state: "starting" })]).kind, "failing");
+    assert.equal(judge({ ...wanted, image: old, spec: "old" }, view, tasks).kind, "failing");
+  });
+
   it("fails after swarm went back, and says what serves", () => {
     const verdict = judge(wanted, service({ image: old, spec: "old", updateState: "rollback_completed" }), [
       task({ image: old }),

@@ -38,7 +38,8 @@ export async function bootstrap(bench: Bench): Promise<void> {
 function noteAll(bench: Bench, scenario: string, found: Bootstrap, compared: Partial<What> = {}): void {
   note(bench, scenario, quantity, { unit: "s", ...compared }, found.seconds);
   note(bench, scenario, "of which hosts join, one after another", { unit: "s" }, found.joining);
-  note(bench, scenario, "processor time of each host", { unit: "s" }, found.work);
+  // Not every kernel tells Docker.
+  if (found.work > 0) note(bench, scenario, "processor time of each host", { unit: "s" }, found.work);
   note(bench, scenario, "this machine busy", { unit: "%" }, found.busy);
 }
 

@@ -84,9 +84,13 @@ async function upgrade(bench: Bench, replicas: number, goal: number): Promise<vo
   const baseline = (quantity: string): What["baseline"] => `${reference(replicas)}: ${quantity}`;
   await byHand(bench, replicas);
   for (let run = 0; run < bench.runs; run++) {
+    const unchanged = must(await lab.up());
     await lab.pin({ api: `palmistry-api:${fresh}` });
     const { value, load } = await underLoad(bench, async () => must(await lab.up()));
     note(bench, scenario, "pulumi up", { unit: "s", goal, baseline: baseline("until done") }, value.seconds);
+    note(bench, scenario, "of which without a change", { unit: "s" }, unchanged.seconds);
+    const added = value.seconds - unchanged.seconds;
+    note(bench, scenario, "of which the change", { unit: "s", baseline: baseline("until done") }, added);
     noteLoss(bench, scenario, load);
     noteMixed(bench, scenario, load, { goal: 2, baseline: baseline("old and new answers mixed") });
     await lab.reset();

@@ -47,11 +47,18 @@ describe("running all suites", () => {
     assert.ok(Number(failed) > 0, "a file that crashed");
   });
 
-  it("starts every file of the lab once, and those that bring up labs one after another", () => {
-    const { labs, parts } = labFiles();
+  it("adds up what ran side by side", async () => {
+    const side = (left: string, right: string): Suite => ({ name: "side", run: { side: { a: [left], b: [right] } } });
+    assert.deepEqual(await run([side("good.cjs", "bad.cjs")]), [["side", 3, 1, false]]);
+    assert.deepEqual(await run([side("good.cjs", "crash.cjs")]), [["side", 2, 1, false]]);
+  });
+
+  it("starts every file of the lab once, and those that share a lab one after another", () => {
+    const { shared, own, parts } = labFiles();
     const there = readdirSync("tests/lab").filter((name) => name.endsWith(".test.ts"));
-    assert.deepEqual([...labs, ...parts].toSorted(), there.map((name) => `tests/lab/${name}`).toSorted());
-    for (const name of ["lab-life", "systems", "upgrade"]) assert.ok(labs.includes(`tests/lab/${name}.test.ts`), name);
+    assert.deepEqual([...shared, ...own, ...parts].toSorted(), there.map((name) => `tests/lab/${name}`).toSorted());
+    for (const name of ["first-up", "upgrade"]) assert.ok(shared.includes(`tests/lab/${name}.test.ts`), name);
+    for (const name of ["lab-life", "systems"]) assert.ok(own.includes(`tests/lab/${name}.test.ts`), name);
     for (const name of ["edge-life", "store-images"]) assert.ok(parts.includes(`tests/lab/${name}.test.ts`), name);
   });
 
