@@ -17,50 +17,75 @@ export interface Voice {
   readonly failure: (text: string) => Promise<void>;
 }
 
+/** Rollouts by physical name, with those that each of them waits for. */
+export type RolloutPlan = Readonly<Record<string, readonly string[]>>;
+
 interface Outcome {
   readonly name: string;
-  readonly live: boolean;
+  /** `held`: it was not started, for something that it waits for did not let it. */
+  readonly state: "live" | "failed" | "held";
+  /** What waits for it may start. */
+  readonly released: boolean;
 }
 
 /**
  * The rollouts of one `pulumi up`.
  *
- * A failure ends the program, and with it whatever else it follows. So the first one waits for all that are under
- * way: every one of them is reported, and the end of the run says which is live and which is not. Nothing that
- * depends on a service starts once any rollout has failed.
+ * A failure ends the program, and with it whatever else it follows. So the first one waits for all that are under way
+ * or still come: every one of them is reported, and the end of the run says which is live and which is not. Nothing
+ * that depends on a service starts once any rollout has failed.
  */
 export class Rollouts {
   readonly #converge: Converge;
-  readonly #followed = new Set<Promise<Outcome>>();
+  readonly #ends = new Map<string, PromiseWithResolvers<Outcome>>();
+  #plan: RolloutPlan = {};
   #verdict: Promise<Error> | undefined;
 
   constructor(converge: Converge) {
     this.#converge = converge;
   }
 
+  /** Says which rollouts there will be, before any of them is followed. */
+  plan(plan: RolloutPlan): void {
+    this.#plan = plan;
+  }
+
   async follow(wanted: WantedService, voice: Voice): Promise<void> {
-    const outcome = this.#converge(wanted, voice.progress).then(
-      () => ({ name: wanted.name, live: true }),
-      async (error: unknown) => {
-        await voice.failure(`${wanted.name}: ${error instanceof Error ? error.message : String(error)}`);
-        this.#verdict ??= this.#judge();
-        return { name: wanted.name, live: false };
-      },
-    );
-    this.#followed.add(outcome);
-    await outcome;
+    const { name } = wanted;
+    const end = this.#end(name);
+    try {
+      await this.#converge(wanted, voice.progress);
+      end.resolve({ name, state: "live", released: this.#verdict === undefined });
+    } catch (error) {
+      await voice.failure(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+      this.#verdict ??= this.#judge();
+      end.resolve({ name, state: "failed", released: false });
+    }
     if (this.#verdict) throw await this.#verdict;
   }
 
   async #judge(): Promise<Error> {
-    // In the next turn, when the failure that asks is an outcome itself.
-    await Promise.resolve();
-    const outcomes = await Promise.all(this.#followed);
-    const names = (live: boolean) => outcomes.filter((one) => one.live === live).map((one) => one.name);
-    const live = names(true);
+    const all = new Set([...this.#ends.keys(), ...Object.keys(this.#plan)]);
+    const outcomes = await Promise.all([...all].map(async (name) => this.#outcome(name)));
+    const list = (state: Outcome["state"], words: string): string[] => {
+      const names = outcomes.filter((one) => one.state === state).map((one) => one.name);
+      return names.length > 0 ? [`${words}: ${names.join(", ")}`] : [];
+    };
     return refusal(
-      `not live as pinned: ${names(false).join(", ")}${live.length > 0 ? `; live: ${live.join(", ")}` : ""}`,
+      [...list("failed", "not live as pinned"), ...list("live", "live"), ...list("held", "not started")].join("; "),
     );
+  }
+
+  async #outcome(name: string): Promise<Outcome> {
+    const before = await Promise.all((this.#plan[name] ?? []).map(async (one) => this.#outcome(one)));
+    if (before.some(({ released }) => !released)) return { name, state: "held", released: false };
+    return this.#end(name).promise;
+  }
+
+  #end(name: string): PromiseWithResolvers<Outcome> {
+    const known = this.#ends.get(name) ?? Promise.withResolvers<Outcome>();
+    this.#ends.set(name, known);
+    return known;
   }
 }
 

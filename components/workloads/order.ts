@@ -14,3 +14,13 @@ export function dependencyOrder(dependsOn: Readonly<Record<string, readonly stri
   Object.keys(dependsOn).forEach(visit);
   return order;
 }
+
+/** What each of `names` waits for among themselves: directly, or through others such as jobs. */
+export function dependenciesAmong(
+  names: ReadonlySet<string>,
+  dependsOn: Readonly<Record<string, readonly string[]>>,
+): Record<string, string[]> {
+  const among = (name: string): string[] =>
+    (dependsOn[name] ?? []).flatMap((dependency) => (names.has(dependency) ? [dependency] : among(dependency)));
+  return Object.fromEntries([...names].map((name) => [name, [...new Set(among(name))]]));
+}

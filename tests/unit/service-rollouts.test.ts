@@ -34,6 +34,21 @@ describe("the rollouts of one update", () => {
     assert.equal(reasons[0]?.message, "not live as pinned: api; live: web");
   });
 
+  it("wait for what still comes, and for nothing that will not be started", async () => {
+    const rollouts = new Rollouts(
+      swarm({ postgres: { after: 1 }, web: { after: 2, fails: "exit code 1" }, api: { after: 9 } }),
+    );
+    rollouts.plan({ postgres: [], web: [], api: ["postgres"], worker: ["api"], admin: ["web"] });
+    const first = [follow(rollouts, "postgres", []), follow(rollouts, "web", [])];
+    await first[0];
+    // Its image is being migrated to, or Docker is told.
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+    await assert.rejects(follow(rollouts, "api", []));
+    await assert.rejects(first[1]!, {
+      message: "not live as pinned: web; live: postgres, api; not started: worker, admin",
+    });
+  });
+
   it("report every failure, not only the first", async () => {
     const said: string[] = [];
     const rollouts = new Rollouts(
