@@ -25,7 +25,12 @@ export const healthCheck = z
       .describe("Command run inside the container, as an argument list; exit code 0 is healthy"),
     path: absolutePath.optional().describe("HTTP path asked from inside the container, with the image's `wget`"),
     port: port.optional().describe("Port that `path` is asked on; a web service's own by default"),
-    interval: duration.default("2 seconds").describe("Time between two checks"),
+    startInterval: duration
+      .default("2 seconds")
+      .describe("Time between two checks of a starting container, or after one that failed; part of every rollout"),
+    interval: duration
+      .default("10 seconds")
+      .describe("Time between two checks once it has started; a `command` is run every `startInterval` all along"),
     timeout: duration.default("2 seconds").describe("A check that takes longer has failed"),
     retries: z.int().min(1).default(3).describe("Failures in a row before a container is unhealthy"),
     startPeriod: duration.default("5 seconds").describe("Grace for a starting container: failures do not count yet"),

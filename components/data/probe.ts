@@ -1,3 +1,4 @@
+import { quote } from "../shared/shell.ts";
 import { preparedFile } from "./start.render.ts";
 
 /**
@@ -15,7 +16,7 @@ export function probe(args: Probe): readonly string[] {
     `printf '${request}' >&3`,
     `[ "$(${look})" = " ${reply}" ]`,
   ];
-  return ["CMD", "bash", "-c", lines.join(" && ")];
+  return ["CMD-SHELL", `bash -c ${quote(lines.join(" && "))}`];
 }
 
 export interface Probe {

@@ -98,7 +98,8 @@ export class Store extends pulumi.ComponentResource {
           replicas: 1,
           health: {
             test: server.health,
-            interval: "2 seconds",
+            startInterval: "2 seconds",
+            interval: "10 seconds",
             timeout: "5 seconds",
             retries: 5,
             startPeriod: "60 seconds",

@@ -2,9 +2,10 @@ import { createHash } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import type * as Docker from "@pulumi/docker";
 import type { Resources } from "../config/resources.ts";
-import type { HealthCheck, Rollout } from "../config/service.ts";
+import type { Rollout } from "../config/service.ts";
 import { dockerDuration, milliseconds, type Duration } from "../shared/duration.ts";
 import { bytes, type Size } from "../shared/size.ts";
+import { renderHealthCheck, untilHealthyMs, type Check } from "./health.render.ts";
 
 /** A secret as a file below /run/secrets. */
 export interface SecretFile {
@@ -44,10 +45,7 @@ export interface Workload {
   readonly attachments: readonly Attachment[];
   readonly resources: Resources;
   readonly replicas: number;
-  readonly health: { readonly test: readonly string[] } & Pick<
-    HealthCheck,
-    "interval" | "timeout" | "retries" | "startPeriod"
-  >;
+  readonly health: Check;
   readonly rollout: Rollout;
   readonly stopGracePeriod: Duration;
   /** @default - the image's own, SIGTERM when it names none */
@@ -98,13 +96,7 @@ export function serviceArgs(workload: Workload): Docker.ServiceArgs {
         ...(capabilities.length > 0 && { capAdds: capabilities.map((name) => `CAP_${name}`) }),
         stopGracePeriod: dockerDuration(workload.stopGracePeriod),
         stopSignal: workload.stopSignal,
-        healthcheck: {
-          tests: [...workload.health.test],
-          interval: dockerDuration(workload.health.interval),
-          timeout: dockerDuration(workload.health.timeout),
-          retries: workload.health.retries,
-          startPeriod: dockerDuration(workload.health.startPeriod),
-        },
+        healthcheck: renderHealthCheck(workload.health),
         mounts: [
           ...Object.entries(workload.volumes).map(([source, target]) => ({ target, source, type: "volume" })),
           ...Object.entries(workload.tmpfs).map(([target, size]) => ({
@@ -175,9 +167,7 @@ function fingerprint(args: object): pulumi.Output<string> {
 
 /** The longest time a healthy rollout may take, image pull excluded: what the health check allows, per batch. */
 export function healthBudgetMs(workload: Pick<Workload, "health" | "rollout" | "replicas">): number {
-  const { startPeriod, interval, timeout, retries } = workload.health;
   const { parallelism, monitor } = workload.rollout;
   const batches = parallelism === 0 ? 1 : Math.ceil(workload.replicas / parallelism);
-  const untilHealthy = milliseconds(startPeriod) + retries * (milliseconds(interval) + milliseconds(timeout));
-  return Math.max(1, batches) * untilHealthy + milliseconds(monitor);
+  return Math.max(1, batches) * untilHealthyMs(workload.health) + milliseconds(monitor);
 }

@@ -21,6 +21,7 @@ import { Service, type Platform } from "../service/service.ts";
 import type { Attachment, SecretFile } from "../service/workload.ts";
 import { physicalName } from "../shared/naming.ts";
 import { docker } from "../shared/providers.ts";
+import { quote } from "../shared/shell.ts";
 import { allReady, type Ready } from "../shared/ready.ts";
 import { createFiles } from "./files.ts";
 import { dependenciesAmong, dependencyOrder } from "./order.ts";
@@ -219,5 +220,5 @@ function attachments(alias: string, tiers: readonly string[], networks: Networks
 export function healthTest(health: HealthCheck, port: number | undefined): string[] {
   if (health.command) return ["CMD", ...health.command];
   const url = `http://127.0.0.1:${health.port ?? port ?? 80}${health.path ?? "/"}`;
-  return ["CMD", "wget", "-q", "-O", "/dev/null", url];
+  return ["CMD-SHELL", `wget -q -O /dev/null ${quote(url)}`];
 }

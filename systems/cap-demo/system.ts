@@ -21,7 +21,7 @@ const application = {
   secrets: ["SECRET_KEY", "DB_G1_URL", "DB_G2_URL"],
   networks: ["edge", "cap"],
   resources: { memory: "1 GB", cpus: 1, reserveMemory: "512 MB", reserveCpus: 0.5 },
-  health: { path: "/health", interval: "1 second" },
+  health: { path: "/health", startInterval: "1 second" },
   // A visitor reads what he wrote: his session's cookie and that of the edge stay together.
   balance: "cookie",
 } as const;

@@ -56,7 +56,7 @@ export default defineSystem({
       secrets: ["DATABASE_URL", "SESSION_REDIS_URL", "CACHE_REDIS_URL", "SECRET_KEY", "JWT_SECRET_KEY", "SENTRY_DSN"],
       networks: ["edge", "data"],
       resources: { memory: "512 MB", cpus: 1, reserveMemory: "256 MB", reserveCpus: 0.25 },
-      health: { path: "/api/health", interval: "1 second" },
+      health: { path: "/api/health", startInterval: "1 second" },
       dependsOn: ["migrate", "postgres", "sessions", "cache"],
       // One process with its pool and overflow.
       connections: { "postgres-pooler": 20 },
@@ -68,7 +68,7 @@ export default defineSystem({
       replicas: 2,
       networks: ["edge"],
       resources: { memory: "128 MB", cpus: 0.5 },
-      health: { path: "/health", interval: "1 second" },
+      health: { path: "/health", startInterval: "1 second" },
     },
   },
 

@@ -29,7 +29,7 @@ const web = {
   ...application,
   kind: "web",
   port: 3000,
-  health: { path: "/health/ready", interval: "1 second", ...startup },
+  health: { path: "/health/ready", startInterval: "1 second", ...startup },
 } as const;
 
 const small = { memory: "512 MB", cpus: 1, reserveMemory: "256 MB", reserveCpus: 0.5 } as const;

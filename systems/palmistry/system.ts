@@ -30,7 +30,7 @@ const secrets = [
 const uploads = { uploads: "/var/lib/palmistry/uploads" };
 
 // A replica takes traffic only after its first good probe, so the interval is part of every rollout's length.
-const health = { path: "/health", interval: "1 second", timeout: "2 seconds", retries: 3 } as const;
+const health = { path: "/health", startInterval: "1 second", timeout: "2 seconds", retries: 3 } as const;
 
 // 10 MB of file plus the multipart wrapping around it.
 const uploadSize = "12 MB";
@@ -100,7 +100,7 @@ export default defineSystem({
       networks: ["backend", "data"],
       resources: { memory: "512 MB" },
       volumes: uploads,
-      health: { command: ["berth-app", "ping"], interval: "2 seconds", timeout: "5 seconds" },
+      health: { command: ["berth-app", "ping"], startInterval: "2 seconds", timeout: "5 seconds" },
       dependsOn: ["migrate", "postgres", "redis"],
       // Four processes with a pool of their own each.
       connections: { postgres: 40, redis: 200 },

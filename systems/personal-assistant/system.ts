@@ -94,7 +94,7 @@ export default defineSystem({
       networks: ["edge", "data"],
       resources: { memory: "8 GB", cpus: 4 },
       tmpfs: { "/run": "16 MB" },
-      health: { path: "/health/overall", interval: "2 seconds", timeout: "5 seconds" },
+      health: { path: "/health/overall", startInterval: "2 seconds", timeout: "5 seconds" },
       // One after another: two further tasks would need 16 GB more for the time of a rollout.
       rollout: { parallelism: 1 },
       dependsOn: ["migrate", "postgres", "redis"],

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { get } from "../../lab/http.ts";
+import { until } from "../support/until.ts";
 import { sharedLab, type TestLab } from "./support/lab.ts";
 
 interface Export {
@@ -78,6 +79,25 @@ describe("palmistry after its first up", function () {
 done | sort -n -u`;
     const { stdout } = await lab.run("docker", "exec", `berth-${lab.lab.name}-host1`, "sh", "-c", limits);
     assert.deepEqual(stdout.trim().split("\n"), ["64", "512", "4096"], "what holds the ports, nginx, all others");
+  });
+
+  it("has containers that have settled keep their answer back, and no check fail for it", async () => {
+    const format = "{{range .State.Health.Log}}{{.ExitCode}} {{.Start.UnixMilli}} {{.End.UnixMilli}}\n{{end}}";
+    const containers = "$(docker ps --quiet --filter label=com.docker.swarm.service.name)";
+    const inspect = `docker inspect --format '${format}' ${containers}`;
+    const look = async (): Promise<true | undefined> => {
+      const { stdout } = await lab.run("docker", "exec", `berth-${lab.lab.name}-host1`, "sh", "-c", inspect);
+      const checks = stdout.split("\n").flatMap((line) => {
+        const [code, start, end] = line.trim().split(" ").map(Number);
+        return start === undefined || end === undefined ? [] : [{ code, seconds: (end - start) / 1000 }];
+      });
+      assert.deepEqual(
+        checks.filter(({ code, seconds }) => code !== 0 && seconds > 8),
+        [],
+      );
+      return checks.filter(({ seconds }) => seconds > 8).length >= 9 ? true : undefined;
+    };
+    await until("checks take a pause of eight seconds and more", 60_000, look, 1000);
   });
 
   it("keeps every secret out of the state, the output and the process list", async () => {

@@ -109,6 +109,13 @@ interface Amounts {
   readonly nanoCpus: number;
 }
 
+/** What is asked, and for how long a good answer is kept back by what has settled. */
+function checkText([, ...words]: readonly string[]): string {
+  const [asked = "", pause] = words.join(" ").split(" || exit 1; ");
+  const seconds = pause?.split("sleep ")[1];
+  return seconds === undefined ? asked : `${asked}, then a pause of ${seconds} s`;
+}
+
 function service({ name, mode, updateConfig, taskSpec }: ServiceInputs): string[] {
   const { containerSpec: container, resources, networksAdvanceds, placement } = taskSpec;
   const { healthcheck: health } = container;
@@ -121,7 +128,7 @@ function service({ name, mode, updateConfig, taskSpec }: ServiceInputs): string[
     ...labelled("command", container.args, " "),
     `limits ${amounts(resources.limits)}${resources.reservation ? `; reserved ${amounts(resources.reservation)}` : ""}`,
     `confined ${confinement(container).join(", ")}`,
-    `health every ${health.interval} after ${health.startPeriod}: ${health.tests.slice(1).join(" ")}`,
+    `health every ${health.interval} after ${health.startPeriod}: ${checkText(health.tests)}`,
     `rollout ${updateConfig.order}, ${batches}, ${container.stopGracePeriod} to drain`,
     `networks ${networksAdvanceds.map(({ id, aliases }) => `${id.replace(/^networks-|(-encrypted)?-id$/g, "")} as ${aliases.join(", ")}`).join("; ")}`,
     ...labelled("placed", placement?.constraints),

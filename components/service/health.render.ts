@@ -1,0 +1,51 @@
+import type { HealthCheck } from "../config/service.ts";
+import { dockerDuration, milliseconds } from "../shared/duration.ts";
+import { quote } from "../shared/shell.ts";
+
+/** How a container is asked whether it works. */
+export type Check = Pick<HealthCheck, "startInterval" | "interval" | "timeout" | "retries" | "startPeriod"> & {
+  /** In Docker's form: `CMD` and an argument list, or `CMD-SHELL` and a line for a shell. */
+  readonly test: readonly string[];
+};
+
+/**
+ * The check as Docker runs it, every `startInterval`: a rollout waits for the first good answer. Each costs the host as
+ * much as the start of a process in a container, so one that has settled keeps a good answer back until `interval` is
+ * over. A bad one comes at once, and is asked again after `startInterval`. What runs without a shell is left as it is:
+ * its image may have none.
+ *
+ * Docker's own `start-interval`, from version 25 on, is no property of the provider's services.
+ *
+ * @see https://docs.docker.com/reference/dockerfile/#healthcheck
+ */
+export function renderHealthCheck(check: Check) {
+  const { test, startInterval, interval, timeout, retries, startPeriod } = check;
+  const [form, line = ""] = test;
+  const pauseMs = milliseconds(interval) - milliseconds(startInterval);
+  const pauses = form === "CMD-SHELL" && pauseMs > 0;
+  // Twice the time, for a busy host is slow to start and to end what it runs.
+  const docker = pauses ? (`${2 * milliseconds(timeout) + pauseMs} ms` as const) : timeout;
+  return {
+    tests: pauses ? ["CMD-SHELL", pausing(line, check, pauseMs)] : [...test],
+    interval: dockerDuration(startInterval),
+    timeout: dockerDuration(docker),
+    retries,
+    startPeriod: dockerDuration(startPeriod),
+  };
+}
+
+/** The longest time until a container that works has said so. */
+export function untilHealthyMs({ startPeriod, startInterval, timeout, retries }: Omit<Check, "test">): number {
+  return milliseconds(startPeriod) + retries * (milliseconds(startInterval) + milliseconds(timeout));
+}
+
+/** The first process of a container is as old as the container; the kernel counts in hundredths of a second. */
+function pausing(line: string, check: Check, pauseMs: number): string {
+  const seconds = (ms: number): number => Math.ceil(ms / 1000);
+  return [
+    `timeout ${seconds(milliseconds(check.timeout))} sh -c ${quote(line)} || exit 1`,
+    "read -r up idle </proc/uptime",
+    "set -- $(cat /proc/1/stat)",
+    `[ $((\${up%.*} - \${22:-0} / 100)) -lt ${seconds(untilHealthyMs(check))} ] || sleep ${seconds(pauseMs)}`,
+  ].join("; ");
+}
