@@ -62,8 +62,9 @@ export function judge(
   const serving = current.filter((task) => task.state === "running");
   const live = serving.filter((task) => task.spec === service.taskSpec);
 
-  // On its way back with all old tasks there, as they are when the new ones were to start first, nothing else can come.
-  const isBack = !asWanted && live.length === wanted.replicas && current.length === live.length;
+  // On its way back with all old tasks there, as they are when the new ones were to start first, nothing else can come:
+  // what swarm has begun to try again is on its way out.
+  const isBack = !asWanted && live.length === wanted.replicas;
   if (state === "rollback_started" && !isBack) {
     return { kind: "failing", reason: `did not become healthy; swarm goes back, and ${servingText(serving, wanted)}` };
   }

@@ -104,7 +104,8 @@ describe("the verdict on a rollout", () => {
     const tasks = [task({ image: old, spec: old }), task({ slot: 2, image: old, spec: old })];
     assert.equal(judge(wanted, view, tasks).kind, "failed");
     assert.equal(judge(wanted, view, tasks.slice(1)).kind, "failing");
-    assert.equal(judge(wanted, view, [...tasks, task({ state: "starting" })]).kind, "failing");
+    assert.equal(judge(wanted, view, [...tasks, task({ state: "starting" })]).kind, "failed");
+    assert.equal(judge(wanted, view, [...tasks.slice(1), task()]).kind, "failing", "one of the new is healthy");
     assert.equal(judge({ ...wanted, image: old, spec: "old" }, view, tasks).kind, "failing");
   });
 
