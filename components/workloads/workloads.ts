@@ -9,14 +9,12 @@ import {
   type RunningService,
   type ScheduleService,
 } from "../config/service.ts";
-import type { System } from "../config/system.ts";
 import { Managed } from "../data/managed.ts";
 import { Store } from "../data/store.ts";
 import type { Networks } from "../network/networks.ts";
 import type { Secrets } from "../secrets/secrets.ts";
 import { Job, type JobArgs } from "../service/job.ts";
 import { Schedule, type Managers } from "../service/schedule.ts";
-import type { RolloutPlan } from "../service/rollouts.ts";
 import { Service, type Platform } from "../service/service.ts";
 import type { Attachment, SecretFile } from "../service/workload.ts";
 import { physicalName } from "../shared/naming.ts";
@@ -24,7 +22,8 @@ import { docker } from "../shared/providers.ts";
 import { quote } from "../shared/shell.ts";
 import { allReady, type Ready } from "../shared/ready.ts";
 import { createFiles } from "./files.ts";
-import { dependenciesAmong, dependencyOrder } from "./order.ts";
+import { dependencyOrder } from "./order.ts";
+import { rolloutPlan } from "./rollout-plan.ts";
 
 export interface WorkloadsArgs {
   readonly config: Config;
@@ -47,19 +46,19 @@ export interface Workloads {
 
 /** Creates stores, jobs, services and schedules, each after what it depends on. */
 export function createWorkloads(args: WorkloadsArgs, opts: pulumi.ComponentResourceOptions): Workloads {
-  const { config } = args;
+  const { config, platform } = args;
   const { services, data } = config.system;
   createVolumes(args);
 
   const running: Record<string, Workloads["running"][string]> = {};
   const schedules: Record<string, string> = {};
   const ready: Record<string, Ready> = {};
-  const dependsOn = {
+  const order = dependencyOrder({
     ...Object.fromEntries(Object.keys(data).map((name) => [name, []])),
     ...Object.fromEntries(Object.entries(services).map(([name, { dependsOn }]) => [name, dependsOn])),
-  };
-  args.platform.rollouts?.plan(rolloutPlan(config.system, dependsOn));
-  for (const name of dependencyOrder(dependsOn)) {
+  });
+  platform.rollouts?.plan(rolloutPlan(config.system));
+  for (const name of order) {
     const service = services[name];
     const after = { dependsOn: allReady((service?.dependsOn ?? []).flatMap((dependency) => ready[dependency] ?? [])) };
     const options = pulumi.mergeOptions(opts, after) as pulumi.ComponentResourceOptions;
@@ -76,17 +75,6 @@ export function createWorkloads(args: WorkloadsArgs, opts: pulumi.ComponentResou
     }
   }
   return { running, schedules, ready: allReady(Object.values(ready)) };
-}
-
-/** Everything but what ends, is started by the clock or runs elsewhere. */
-function rolloutPlan({ name: system, services, data }: System, dependsOn: Record<string, string[]>): RolloutPlan {
-  const names = [
-    ...Object.keys(data).filter((name) => data[name]?.kind !== "managed"),
-    ...Object.entries(services).flatMap(([name, service]) => (isEnding(service) ? [] : [name])),
-  ];
-  const physical = (name: string) => physicalName(system, name);
-  const plan = Object.entries(dependenciesAmong(new Set(names), dependsOn));
-  return Object.fromEntries(plan.map(([name, before]) => [physical(name), before.map(physical)]));
 }
 
 function createService(name: string, spec: RunningService, args: WorkloadsArgs, opts: pulumi.ComponentResourceOptions) {

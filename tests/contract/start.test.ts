@@ -27,6 +27,15 @@ describe("the start of the program", () => {
     assert.equal(execFileSync(process.execPath, ["--eval", script], { cwd: root, encoding: "utf8" }).trim(), "true");
   });
 
+  it("has read neither npm's tree nor the compiler of it", () => {
+    const script = `
+      require("@pulumi/pulumi");
+      const sdk = require("node:module").createRequire(require.resolve("@pulumi/pulumi/package.json"));
+      const { isProxy } = require("node:util").types;
+      console.log(["typescript", "@npmcli/arborist"].map((name) => isProxy(require.cache[sdk.resolve(name)].exports)).join())`;
+    assert.equal(afterQuickStart(script), "true,true");
+  });
+
   it("has it all the same when it is used", () => {
     const script = `
       const pulumi = require("@pulumi/pulumi");
