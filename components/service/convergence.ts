@@ -1,9 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 import type Docker from "dockerode";
-import { healthBudgetMs, specLabel, type Workload } from "./workload.ts";
+import { healthBudgetMs, type Workload } from "./workload.ts";
 import type { Converge, Rollouts } from "./rollouts.ts";
 import type { Ready } from "../shared/ready.ts";
-import { judge, tellingTask, type ServiceView, type TaskView, type Wanted } from "./convergence.judge.ts";
+import { judge, tellingTask, type TaskView, type Wanted } from "./convergence.judge.ts";
+import { SwarmReader } from "./swarm-reader.ts";
 
 /** How often the swarm is asked while a rollout is under way. */
 const pollMs = 200;
@@ -44,6 +45,7 @@ export function converged(
 
 /** Asks a swarm manager through the Docker API. */
 export function convergeThrough(docker: () => Promise<Docker>): Converge {
+  const swarm = new SwarmReader(docker);
   return async (wanted, report) => {
     const api = await docker();
     let started = Date.now();
@@ -52,7 +54,7 @@ export function convergeThrough(docker: () => Promise<Docker>): Converge {
     let said = "";
     let nudged = false;
     for (;;) {
-      const { service, tasks, lost } = await look(api, wanted.name);
+      const { service, tasks, lost } = await swarm.look(wanted.name);
       const verdict = judge(wanted, service, tasks, lost);
       if (verdict.kind === "converged") return;
       if (verdict.kind === "failed") throw new Error(await explain(api, wanted, tasks, verdict.reason));
@@ -105,55 +107,6 @@ async function change(service: Docker.Service, spec: RawService["Spec"]): Promis
   }
 }
 
-interface Look {
-  readonly service: ServiceView;
-  readonly tasks: readonly TaskView[];
-  /** On hosts that are down. */
-  readonly lost: readonly TaskView[];
-}
-
-async function look(api: Docker, name: string): Promise<Look> {
-  const [service, all, nodes] = await Promise.all([
-    api.getService(name).inspect() as Promise<RawService>,
-    api.listTasks({ filters: { service: [name] } }) as Promise<unknown> as Promise<RawTask[]>,
-    api.listNodes() as Promise<unknown> as Promise<RawNode[]>,
-  ]);
-  const down = new Set(nodes.filter(({ Status }) => Status.State === "down").map(({ ID }) => ID));
-  const isLost = ({ NodeID }: RawTask) => NodeID !== undefined && down.has(NodeID);
-  return {
-    service: {
-      image: service.Spec.TaskTemplate.ContainerSpec.Image,
-      spec: service.Spec.Labels?.[specLabel],
-      taskSpec: madeFrom(service.Spec.TaskTemplate),
-      updateState: service.UpdateStatus?.State,
-      updateMessage: service.UpdateStatus?.Message,
-    },
-    // Swarm has others started in the place of lost ones, and status names the host.
-    tasks: all.filter((task) => !isLost(task)).map(viewOf),
-    lost: all.filter(isLost).map(viewOf),
-  };
-}
-
-function viewOf(task: RawTask): TaskView {
-  return {
-    id: task.ID,
-    slot: task.Slot ?? 0,
-    nodeId: task.NodeID ?? "",
-    image: task.Spec.ContainerSpec.Image,
-    spec: madeFrom(task.Spec),
-    desiredState: task.DesiredState,
-    state: task.Status.State,
-    error: task.Status.Err,
-    exitCode: task.Status.ContainerStatus?.ExitCode,
-    createdAt: task.CreatedAt,
-  };
-}
-
-/** Docker names the runtime of a service and not that of its tasks. */
-function madeFrom({ Placement, Runtime, ...rest }: RawTaskSpec): string {
-  return JSON.stringify(rest);
-}
-
 /** The reason with what an operator would look up next: the failed task, its exit code and its last words. */
 async function explain(api: Docker, wanted: Wanted & { name: string }, tasks: readonly TaskView[], reason: string) {
   const lines = [reason, `  pinned: ${wanted.image}`];
@@ -196,34 +149,5 @@ export function demultiplex(raw: Buffer): string {
 
 interface RawService {
   readonly Version: { readonly Index: number };
-  readonly Spec: {
-    readonly Labels?: Record<string, string>;
-    readonly TaskTemplate: RawTaskSpec;
-  };
-  readonly UpdateStatus?: { readonly State?: string; readonly Message?: string };
-}
-
-interface RawTaskSpec {
-  readonly ContainerSpec: { readonly Image: string };
-  readonly Placement?: unknown;
-  readonly Runtime?: unknown;
-}
-
-interface RawNode {
-  readonly ID: string;
-  readonly Status: { readonly State: string };
-}
-
-interface RawTask {
-  readonly ID: string;
-  readonly Slot?: number;
-  readonly NodeID?: string;
-  readonly CreatedAt: string;
-  readonly DesiredState: string;
-  readonly Spec: RawTaskSpec;
-  readonly Status: {
-    readonly State: string;
-    readonly Err?: string;
-    readonly ContainerStatus?: { readonly ExitCode?: number };
-  };
+  readonly Spec: { readonly Labels?: Record<string, string> };
 }

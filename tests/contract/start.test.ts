@@ -49,6 +49,18 @@ describe("the start of the program", () => {
     assert.equal(afterQuickStart(script), "function true");
   });
 
+  it("attaches no debugger to itself", () => {
+    const script = `
+      process.argv.push("run", "--monitor=127.0.0.1:1", "--engine=127.0.0.1:1", "no-such-program.js");
+      require("@pulumi/pulumi/cmd/run/index.js");
+      // After the SDK's own, which makes a failure of what finds no engine.
+      process.on("exit", () => {
+        console.log(process.moduleLoadList.includes("NativeModule inspector"));
+        process.exitCode = 0;
+      });`;
+    assert.equal(afterQuickStart(script), "false");
+  });
+
   it("leaves stack traces as Node makes them", () => {
     // Without an engine to report to it ends right away, but not before it has set up what it wants to.
     const script = `

@@ -26,14 +26,20 @@ function swarm(...moments: Moment[]): { docker: () => Promise<Docker>; looks: ()
   const updates: object[] = [];
   const now = () => moments[Math.min(looks, moments.length - 1)]!;
   const log = Buffer.concat([Buffer.from([2, 0, 0, 0, 0, 0, 0, 5]), Buffer.from("boom\n")]);
+  const service = () => ({
+    ID: "api-id",
+    Version: { Index: 7 },
+    Spec: {
+      Name: wanted.name,
+      Labels: { "berth.spec": now().spec },
+      TaskTemplate: { ContainerSpec: { Image: now().image } },
+    },
+    UpdateStatus: { State: now().update },
+  });
   const api = {
+    listServices: () => Promise.resolve([service()]),
     getService: () => ({
-      inspect: () =>
-        Promise.resolve({
-          Version: { Index: 7 },
-          Spec: { Labels: { "berth.spec": now().spec }, TaskTemplate: { ContainerSpec: { Image: now().image } } },
-          UpdateStatus: { State: now().update },
-        }),
+      inspect: () => Promise.resolve(service()),
       update: (spec: object) => {
         if (updates.push(spec) !== 1) return Promise.resolve();
         return Promise.reject(new Error("rpc error: code = Unknown desc = update out of sequence"));
@@ -45,6 +51,7 @@ function swarm(...moments: Moment[]): { docker: () => Promise<Docker>; looks: ()
       return Promise.resolve(
         tasks.map((task, index) => ({
           ID: `task${index}`,
+          ServiceID: "api-id",
           Slot: 1,
           NodeID: task.node ?? "vm-1",
           CreatedAt: `2026-01-01T00:00:0${index}Z`,
@@ -148,6 +155,7 @@ describe("waiting for convergence", () => {
     assert.deepEqual(updates[0], marked, "once more when swarm wrote to the service in between");
     assert.deepEqual(marked, { ...plain, Labels: { "berth.spec": "new", "berth.nudge": "1" } });
     assert.deepEqual(plain, {
+      Name: "palmistry-api",
       Labels: { "berth.spec": "new" },
       TaskTemplate: { ContainerSpec: { Image: good } },
       version: 7,
