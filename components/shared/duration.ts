@@ -13,20 +13,17 @@ export function milliseconds(duration: Duration): number {
 }
 
 /**
- * The form Docker reads back, as Go prints it without zero parts: `"1m30s"`, `"2s"`, `"500ms"`.
- * Any other spelling of the same length shows as a change on every preview.
+ * The form in which Docker's provider reads it back, Go's less the zeros at its end: `"1m30s"`, `"1h0m5s"`, `"13.5s"`,
+ * `"500ms"`. Any other spelling of the same length is a change in every preview.
  */
 export function dockerDuration(duration: Duration): string {
   const total = milliseconds(duration);
-  const parts: [number, string][] = [
-    [Math.floor(total / 36e5), "h"],
-    [Math.floor(total / 6e4) % 60, "m"],
-    [Math.floor(total / 1e3) % 60, "s"],
-    [total % 1e3, "ms"],
+  if (total > 0 && total < 1e3) return `${total}ms`;
+  const [hours, minutes, seconds] = [Math.floor(total / 36e5), Math.floor(total / 6e4) % 60, (total % 6e4) / 1e3];
+  const text = [
+    hours > 0 && `${hours}h`,
+    (minutes > 0 || (hours > 0 && seconds > 0)) && `${minutes}m`,
+    seconds > 0 && `${seconds}s`,
   ];
-  const text = parts
-    .filter(([count]) => count > 0)
-    .map(([count, unit]) => `${count}${unit}`)
-    .join("");
-  return text === "" ? "0s" : text;
+  return text.filter((part) => part !== false).join("") || "0s";
 }
