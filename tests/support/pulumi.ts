@@ -34,7 +34,7 @@ export interface ProjectOptions {
   readonly program: string;
   /** Packages whose plugins the engine is to expect. */
   readonly dependencies?: readonly string[];
-  /** `runtime.options` of Pulumi.yaml besides `typescript: false`. */
+  /** `runtime.options` of Pulumi.yaml besides those of the repository's own. */
   readonly options?: Readonly<Record<string, unknown>>;
   readonly env?: NodeJS.ProcessEnv;
 }
@@ -80,7 +80,8 @@ export class PulumiProject {
   }
 
   async #writeProject({ program, dependencies = [], options = {} }: ProjectOptions): Promise<void> {
-    const runtime = { name: "nodejs", options: { typescript: false, ...options } };
+    const nodeargs = `--require ${join(root, "components/shared/quick-start.cjs")}`;
+    const runtime = { name: "nodejs", options: { typescript: false, nodeargs, ...options } };
     await this.write("Pulumi.yaml", JSON.stringify({ name: "engine-test", main: "index.ts", runtime }));
     const versions = Object.fromEntries(dependencies.map((name) => [name, "*"]));
     await this.write("package.json", JSON.stringify({ type: "module", dependencies: versions }));
