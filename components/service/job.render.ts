@@ -57,12 +57,12 @@ if docker config inspect "$marker" >/dev/null 2>&1; then
   exit 0
 fi
 
-remove() { if docker service inspect "$name" >/dev/null 2>&1; then docker service rm "$name" >/dev/null; fi; }
-remove
-trap remove EXIT
+remove() { docker service rm "$name" >/dev/null; }
+if docker service inspect "$name" >/dev/null 2>&1; then remove; fi
 docker service create --name "$name" --label ${quote(jobLabel)}="$name" \\
   ${jobOptions(job).join(" \\\n  ")} \\
   "$image" ${job.command.map(quote).join(" ")} >/dev/null
+trap remove EXIT
 
 deadline=$(($(date +%s) + ${Math.ceil(milliseconds(job.timeout) / 1000)}))
 while :; do

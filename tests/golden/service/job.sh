@@ -9,9 +9,8 @@ if docker config inspect "$marker" >/dev/null 2>&1; then
   exit 0
 fi
 
-remove() { if docker service inspect "$name" >/dev/null 2>&1; then docker service rm "$name" >/dev/null; fi; }
-remove
-trap remove EXIT
+remove() { docker service rm "$name" >/dev/null; }
+if docker service inspect "$name" >/dev/null 2>&1; then remove; fi
 docker service create --name "$name" --label 'berth.job'="$name" \
   --mode replicated-job \
   --detach \
@@ -30,6 +29,7 @@ docker service create --name "$name" --label 'berth.job'="$name" \
   --env 'LOG_LEVEL=INFO' \
   --env 'DATABASE_URL_FILE=/run/secrets/DATABASE_URL' \
   "$image" 'berth-app' 'migrate' 'it'\''s' >/dev/null
+trap remove EXIT
 
 deadline=$(($(date +%s) + 2))
 while :; do
