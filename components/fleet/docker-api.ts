@@ -1,10 +1,12 @@
-import { Agent } from "node:http";
 import type { Duplex } from "node:stream";
 import { inspect } from "node:util";
 import Docker from "dockerode";
 import { CommandConnection } from "./dial-stdio.ts";
 import { sshConfigPath } from "./ssh.render.ts";
 import { sshCommand } from "./ssh.ts";
+
+// By an import Node would load undici too, for the WebSocket that this module has: twenty milliseconds of each start.
+const { Agent } = process.getBuiltinModule("node:http");
 
 /** sshd is set up for more sessions than this on one connection; requests beyond it wait for a free one. */
 const maxSessions = 8;
@@ -33,7 +35,7 @@ export function dockerOver(hostName: string, connect: () => Duplex): Docker {
   // agent that takes ten times as long as the request.
   Object.assign(agent, { [inspect.custom]: () => `connections to ${hostName}` });
   // All four are given, so that DOCKER_HOST in the environment cannot fill in one of them.
-  const options: Docker.DockerOptions & { readonly agent: Agent } = {
+  const options: Docker.DockerOptions & { readonly agent: InstanceType<typeof Agent> } = {
     protocol: "http",
     host: hostName,
     port: 80,
