@@ -8,11 +8,14 @@ export type Check = Pick<HealthCheck, "startInterval" | "interval" | "timeout" |
   readonly test: readonly string[];
 };
 
+/** Tells that a container has answered well before. In memory, so that it is gone with the container. */
+const marker = "/dev/shm/berth-healthy";
+
 /**
  * The check as Docker runs it, every `startInterval`: a rollout waits for the first good answer. Each costs the host as
- * much as the start of a process in a container, so one that has settled keeps a good answer back until `interval` is
- * over. A bad one comes at once, and is asked again after `startInterval`. What runs without a shell is left as it is:
- * its image may have none.
+ * much as the start of a process in a container, so the good ones after it are kept back until `interval` is over. Bad
+ * ones come at once until then, and later after another `timeout`: what fails at once is given as much time as what
+ * hangs, however short `startInterval` is. What runs without a shell is left as it is: its image may have none.
  *
  * Docker's own `start-interval`, from version 25 on, is no property of the provider's services.
  *
@@ -26,7 +29,7 @@ export function renderHealthCheck(check: Check) {
   // Twice the time, for a busy host is slow to start and to end what it runs.
   const docker = pauses ? (`${2 * milliseconds(timeout) + pauseMs} ms` as const) : timeout;
   return {
-    tests: pauses ? ["CMD-SHELL", pausing(line, check, pauseMs)] : [...test],
+    tests: pauses ? ["CMD-SHELL", pausing(line, milliseconds(timeout), pauseMs)] : [...test],
     interval: dockerDuration(startInterval),
     timeout: dockerDuration(docker),
     retries,
@@ -39,13 +42,11 @@ export function untilHealthyMs({ startPeriod, startInterval, timeout, retries }:
   return milliseconds(startPeriod) + retries * (milliseconds(startInterval) + milliseconds(timeout));
 }
 
-/** The first process of a container is as old as the container; the kernel counts in hundredths of a second. */
-function pausing(line: string, check: Check, pauseMs: number): string {
+function pausing(line: string, timeoutMs: number, pauseMs: number): string {
   const seconds = (ms: number): number => Math.ceil(ms / 1000);
+  const [patience, pause] = [seconds(timeoutMs), seconds(pauseMs)];
   return [
-    `timeout ${seconds(milliseconds(check.timeout))} sh -c ${quote(line)} || exit 1`,
-    "read -r up idle </proc/uptime",
-    "set -- $(cat /proc/1/stat)",
-    `[ $((\${up%.*} - \${22:-0} / 100)) -lt ${seconds(untilHealthyMs(check))} ] || sleep ${seconds(pauseMs)}`,
+    `if ! timeout ${patience} sh -c ${quote(line)}; then [ ! -e ${marker} ] || sleep ${patience}; exit 1; fi`,
+    `if [ -e ${marker} ]; then sleep ${pause}; else touch ${marker} || true; fi`,
   ].join("; ");
 }

@@ -30,7 +30,7 @@ const secrets = [
 const uploads = { uploads: "/var/lib/palmistry/uploads" };
 
 // A replica takes traffic only after its first good probe, so the interval is part of every rollout's length.
-const health = { path: "/health", startInterval: "1 second", timeout: "2 seconds", retries: 3 } as const;
+const health = { path: "/health", startInterval: "500 ms", timeout: "2 seconds", retries: 3 } as const;
 
 // 10 MB of file plus the multipart wrapping around it.
 const uploadSize = "12 MB";

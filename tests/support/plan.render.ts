@@ -109,10 +109,10 @@ interface Amounts {
   readonly nanoCpus: number;
 }
 
-/** What is asked, and for how long a good answer is kept back by what has settled. */
+/** What is asked, and for how long a good answer is kept back after the first one. */
 function checkText([, ...words]: readonly string[]): string {
-  const [asked = "", pause] = words.join(" ").split(" || exit 1; ");
-  const seconds = pause?.split("sleep ")[1];
+  const line = words.join(" ");
+  const [, asked = line, seconds] = /^if ! (.*); then \[ .*; exit 1; fi; if .*; then sleep (\d+);/.exec(line) ?? [];
   return seconds === undefined ? asked : `${asked}, then a pause of ${seconds} s`;
 }
 
