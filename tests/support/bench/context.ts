@@ -76,8 +76,12 @@ export async function startLoads({ rate }: Pick<Bench, "rate">, target: Target, 
 }
 
 /** Steady requests to the lab's edge while something happens. */
-export async function underLoad<T>(bench: Bench, change: () => Promise<T>): Promise<{ value: T; load: LoadResult[] }> {
-  const loads = await startLoads(bench, edgeOf(bench.lab));
+export async function underLoad<T>(
+  bench: Bench,
+  change: () => Promise<T>,
+  path?: string,
+): Promise<{ value: T; load: LoadResult[] }> {
+  const loads = await startLoads(bench, edgeOf(bench.lab), path);
   try {
     return { value: await change(), load: await loads.stop() };
   } catch (error) {

@@ -18,16 +18,37 @@ import { timePreviews, timeSystem } from "./previews.ts";
 
 const root = join(import.meta.dirname, "../../..");
 const [old, fresh] = ["1.0.0", "1.1.0"];
-const service = "palmistry-api";
 
-const reference = (replicas: number) => `docker service update, ${replicas} replicas`;
+/** A service whose image changes. */
+interface Upgraded {
+  /** Its name in the system, and that of its pin. */
+  readonly key: "api" | "frontend";
+  readonly replicas: number;
+  /** What answers with the version that a task runs. */
+  readonly path: string;
+  /** In its row of the table. */
+  readonly words: string;
+}
+
+const one: Upgraded = { key: "frontend", replicas: 1, path: "/version", words: "one image, 1 replica" };
+const three: Upgraded = { key: "frontend", replicas: 3, path: "/version", words: "one image, 3 replicas" };
+const migrated: Upgraded = {
+  key: "api",
+  replicas: 3,
+  path: "/api/version",
+  words: "one image, 3 replicas, with its migration",
+};
+
+const imageOf = ({ key }: Pick<Upgraded, "key">, tag: string) => ({ [key]: `palmistry-${key}:${tag}` });
+const reference = ({ key, replicas }: Upgraded) => `docker service update, ${key} × ${replicas}`;
 
 export const scenarios: readonly Scenario[] = [
   { name: "start", rate: 0, run: start },
   { name: "previews", rate: 0, run: previews },
   { name: "unchanged", rate: 0, run: unchanged },
-  { name: "upgrade-3", run: async (bench) => upgrade(bench, 3, 8) },
-  { name: "upgrade-1", run: async (bench) => scaledTo(bench, 1, async () => upgrade(bench, 1, 5)) },
+  { name: "upgrade-1", run: async (bench) => upgrade(bench, one, 5) },
+  { name: "upgrade-3", run: async (bench) => scaledTo(bench, three, async () => upgrade(bench, three, 8)) },
+  { name: "upgrade-migrated", run: async (bench) => upgrade(bench, migrated, 8) },
   { name: "broken", run: broken },
   { name: "rollback", run: rollback },
   { name: "held-deploy", rate: 0, run: heldThroughDeploy },
@@ -78,42 +99,42 @@ async function unchanged(bench: Bench): Promise<void> {
   }
 }
 
-async function upgrade(bench: Bench, replicas: number, goal: number): Promise<void> {
+async function upgrade(bench: Bench, what: Upgraded, goal: number): Promise<void> {
   const { lab } = bench;
-  const scenario = `one image, ${replicas} ${replicas === 1 ? "replica" : "replicas"}`;
-  const baseline = (quantity: string): What["baseline"] => `${reference(replicas)}: ${quantity}`;
-  await byHand(bench, replicas);
+  const baseline = (quantity: string): What["baseline"] => `${reference(what)}: ${quantity}`;
+  await byHand(bench, what);
   for (let run = 0; run < bench.runs; run++) {
     const unchanged = must(await lab.up());
-    await lab.pin({ api: `palmistry-api:${fresh}` });
-    const { value, load } = await underLoad(bench, async () => must(await lab.up()));
-    note(bench, scenario, "pulumi up", { unit: "s", goal, baseline: baseline("until done") }, value.seconds);
-    note(bench, scenario, "of which without a change", { unit: "s" }, unchanged.seconds);
+    await lab.pin(imageOf(what, fresh));
+    const { value, load } = await underLoad(bench, async () => must(await lab.up()), what.path);
+    note(bench, what.words, "pulumi up", { unit: "s", goal, baseline: baseline("until done") }, value.seconds);
+    note(bench, what.words, "of which without a change", { unit: "s" }, unchanged.seconds);
     const added = value.seconds - unchanged.seconds;
-    note(bench, scenario, "of which the change", { unit: "s", baseline: baseline("until done") }, added);
-    noteLoss(bench, scenario, load);
-    noteMixed(bench, scenario, load, { goal: 2, baseline: baseline("old and new answers mixed") });
+    note(bench, what.words, "of which the change", { unit: "s", baseline: baseline("until done") }, added);
+    noteLoss(bench, what.words, load);
+    noteMixed(bench, what.words, load, { goal: 2, baseline: baseline("old and new answers mixed") });
     await lab.reset();
   }
 }
 
 /** The same change with the same settings of the service, by Docker's own command on the manager. */
-async function byHand(bench: Bench, replicas: number): Promise<void> {
+async function byHand(bench: Bench, what: Upgraded): Promise<void> {
   const { lab } = bench;
-  const scenario = reference(replicas);
+  const scenario = reference(what);
   for (let run = 0; run < bench.runs; run++) {
-    const images = await pins(lab, { api: `palmistry-api:${fresh}` });
-    const { value, load } = await underLoad(bench, async () => must(await updateService(lab, images.fresh)));
+    const images = await pins(lab, what);
+    const update = async (image: string) => must(await updateService(lab, `palmistry-${what.key}`, image));
+    const { value, load } = await underLoad(bench, async () => update(images.fresh), what.path);
     note(bench, scenario, "until done", { unit: "s" }, value.seconds);
     noteLoss(bench, scenario, load, {});
     noteMixed(bench, scenario, load, {});
-    must(await updateService(lab, images.present));
+    await update(images.present);
   }
   // What the swarm runs is what it was, but it was not Pulumi that said so last.
   await lab.mustUp();
 }
 
-async function updateService(lab: TestLab, image: string): Promise<Result> {
+async function updateService(lab: TestLab, service: string, image: string): Promise<Result> {
   const argv = sshCommand(lab.lab.name, "host1", ["docker", "service", "update", "--quiet", "--image", image, service]);
   return lab.run(argv[0] ?? "ssh", ...argv.slice(1));
 }
@@ -165,10 +186,10 @@ function noteMixed(bench: Bench, scenario: string, loads: readonly LoadResult[],
   note(bench, scenario, "old and new answers mixed", { unit: "s", ...what }, Math.max(0, ...mixed) / 1000);
 }
 
-async function scaledTo(bench: Bench, replicas: number, work: () => Promise<void>): Promise<void> {
+async function scaledTo(bench: Bench, { key, replicas }: Upgraded, work: () => Promise<void>): Promise<void> {
   const { lab } = bench;
   const before = await readFile(lab.stackFile, "utf8");
-  const path = ["config", "berth:services", "api", "replicas"];
+  const path = ["config", "berth:services", key, "replicas"];
   await writeFile(lab.stackFile, setValue(before, path, replicas));
   await lab.mustUp();
   try {
@@ -180,18 +201,15 @@ async function scaledTo(bench: Bench, replicas: number, work: () => Promise<void
 }
 
 /** References of the present pin and of another image of the lab, whose pin is put back. */
-async function pins(
-  lab: TestLab,
-  wanted: Readonly<Record<"api", string>>,
-): Promise<{ present: string; fresh: string }> {
+async function pins(lab: TestLab, what: Upgraded): Promise<{ present: string; fresh: string }> {
   const text = await readFile(lab.stackFile, "utf8");
-  await lab.pin(wanted);
+  await lab.pin(imageOf(what, fresh));
   const changed = await readFile(lab.stackFile, "utf8");
   await writeFile(lab.stackFile, text);
-  return { present: apiPin(text), fresh: apiPin(changed) };
+  return { present: pinIn(text, what), fresh: pinIn(changed, what) };
 }
 
-function apiPin(text: string): string {
-  const { config } = parse(text) as { config: { "berth:images": { api: string } } };
-  return config["berth:images"].api;
+function pinIn(text: string, { key }: Upgraded): string {
+  const { config } = parse(text) as { config: { "berth:images": Record<Upgraded["key"], string> } };
+  return config["berth:images"][key];
 }
