@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { Agent, get, type IncomingMessage } from "node:http";
-import { createServer, type AddressInfo, type Server } from "node:net";
+import { connect, createServer, type AddressInfo, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -118,6 +118,18 @@ describe("sample application", () => {
     assert.deepEqual([late.status, late.headers.connection], [200, "close"]);
     assert.equal((await slow).body, "done\n");
     assert.equal(await app.exitCode(), 0);
+  });
+
+  it("does not wait for a connection that never carried a request", async () => {
+    const app = await start("web", { LAME_DUCK_SECONDS: "0.1", DRAIN_SECONDS: "5" }, "listening");
+    const unused = connect(app.port);
+    await once(unused, "connect");
+    // Answered on another connection, after which the application knows of the first.
+    await app.ask("/version");
+    app.process.kill("SIGTERM");
+    await app.says('"how":"drained"');
+    assert.equal(await app.exitCode(), 0);
+    unused.destroy();
   });
 
   it("sends a long answer in parts, and cuts it when the time to drain is over", async () => {

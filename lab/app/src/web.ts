@@ -1,4 +1,5 @@
 import { createServer, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { countRequest, renderMetrics } from "./metrics.ts";
@@ -14,7 +15,10 @@ let circuitOpen = false;
  * new connections are accepted only until the edge has noticed, and the process ends when the last one is done.
  */
 export function serve(): void {
+  // Node counts a connection as idle only after a request, and would wait for one that never carries any.
+  const unused = new Set<Socket>();
   const server = createServer((request, response) => {
+    unused.delete(request.socket);
     countRequest();
     // A kept-alive connection that is closed while it is idle may meet a request that is already on its way.
     if (draining) response.setHeader("Connection", "close");
@@ -28,6 +32,15 @@ export function serve(): void {
       },
     );
   });
+  server.on("connection", (socket) => {
+    unused.add(socket);
+    socket.once("close", () => unused.delete(socket));
+  });
+  server.on("upgrade", ({ socket }) => unused.delete(socket));
+  const closeIdle = (): void => {
+    server.closeIdleConnections();
+    for (const socket of unused) socket.destroy();
+  };
   // Longer than the edge keeps its connections, so that the edge is the one that closes.
   server.keepAliveTimeout = 90_000;
   const sockets = acceptSockets(server, ["/ws", "/api/ws"]);
@@ -45,10 +58,8 @@ export function serve(): void {
     };
     setTimeout(() => {
       server.close(ended("drained"));
-      server.closeIdleConnections();
-      sockets.whenNone(() => {
-        server.closeIdleConnections();
-      });
+      closeIdle();
+      sockets.whenNone(closeIdle);
     }, settings.lameDuckMs);
     setTimeout(() => {
       sockets.closeAll();
