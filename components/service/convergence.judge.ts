@@ -98,17 +98,22 @@ function servingText(serving: readonly TaskView[], wanted: Wanted): string {
     : `${serving.length}/${wanted.replicas} tasks serve ${images.join(", ")}`;
 }
 
-/** The task that says most about a failed rollout of this image: the latest of those that ended or are worst. */
+/**
+ * The task that says most about a failed rollout of this image: the latest of those that ended, or the one that has been
+ * starting for the longest time; swarm may have begun with others in the place of failed ones.
+ */
 export function tellingTask(image: string, tasks: readonly TaskView[]): TaskView | undefined {
   const works = (task: TaskView) => task.desiredState === "running" && task.state === "running";
+  const byAge = (a: TaskView, b: TaskView) => a.createdAt.localeCompare(b.createdAt);
   return tasks
     .filter((task) => task.image === image && !works(task) && !isComing(task))
-    .sort((a, b) => severity(b) - severity(a) || b.createdAt.localeCompare(a.createdAt))[0];
+    .sort((a, b) => severity(b) - severity(a) || (a.state === "starting" ? byAge(a, b) : byAge(b, a)))[0];
 }
 
 function severity(task: TaskView): number {
-  if (task.error !== undefined || (task.exitCode ?? 0) !== 0) return 2;
+  if (task.error !== undefined || (task.exitCode ?? 0) !== 0) return 3;
   // An application that drains when it is found unhealthy ends well: exit code 0 is no sign of health.
-  // One that is starting for so long is not healthy. What swarm stopped on its way back says least.
-  return task.state === "complete" || task.state === "starting" ? 1 : 0;
+  if (task.state === "complete") return 2;
+  // What swarm stopped on its way back says least.
+  return task.state === "starting" ? 1 : 0;
 }

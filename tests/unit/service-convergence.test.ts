@@ -183,6 +183,17 @@ describe("the task that explains a failure", () => {
     assert.equal(tellingTask(good, tasks)?.id, "starting");
   });
 
+  it("is the first one that starts when swarm has begun with others, which have said nothing yet", () => {
+    const starting = (id: string, second: number) =>
+      task({ id, state: "starting", exitCode: 0, createdAt: `2026-01-01T00:00:0${second}Z` });
+    const tasks = [starting("again", 9), starting("first", 1), starting("later", 2)];
+    assert.equal(tellingTask(good, tasks)?.id, "first");
+    assert.equal(
+      tellingTask(good, [...tasks, ended({ id: "drained", state: "complete", exitCode: 0 })])?.id,
+      "drained",
+    );
+  });
+
   it("is none when none ended", () => {
     assert.equal(tellingTask(good, [task(), ended({ state: "pending" })]), undefined);
   });
