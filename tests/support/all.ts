@@ -23,12 +23,9 @@ export interface Suite {
         /** How many files run at the same time, each in a process of its own. @default 1 */
         readonly jobs?: number;
       }
-    | {
-        /** Files by a name for them: each list in one process, one file after another; all lists at the same time. */
-        readonly side: Readonly<Record<string, readonly string[]>>;
-        readonly timeoutMs?: number;
-      }
     | { readonly command: readonly [string, ...string[]] };
+  /** Runs at the same time as the one before it. */
+  readonly beside?: boolean;
   /** Not started after a failure of a quick one. */
   readonly slow?: boolean;
 }
@@ -67,20 +64,21 @@ export function labFiles(root = join(import.meta.dirname, "../..")): {
   };
 }
 
-const { parts, ...labs } = labFiles();
+const { shared, own, parts } = labFiles();
 
 const suites: readonly Suite[] = [
   { name: "lint", run: { command: ["npm", "run", "--silent", "lint"] } },
-  { name: "typecheck", run: { command: ["npm", "run", "--silent", "typecheck"] } },
-  { name: "unit", run: { mocha: "tests/unit/**/*.test.ts" } },
+  { name: "typecheck", run: { command: ["npm", "run", "--silent", "typecheck"] }, beside: true },
+  { name: "unit", run: { mocha: "tests/unit/**/*.test.ts" }, beside: true },
   { name: "contract", run: { mocha: "tests/contract/**/*.test.ts" } },
-  { name: "engine", run: { mocha: "tests/engine/**/*.test.ts", timeoutMs: 300_000, jobs: 2 } },
-  { name: "preview", run: { mocha: "tests/preview/**/*.test.ts", timeoutMs: 300_000 } },
-  { name: "parts", run: { mocha: parts, timeoutMs: 900_000, jobs: 2 }, slow: true },
-  { name: "lab", run: { side: labs, timeoutMs: 900_000 }, slow: true },
+  { name: "preview", run: { mocha: "tests/preview/**/*.test.ts", timeoutMs: 300_000 }, beside: true },
+  { name: "engine", run: { mocha: "tests/engine/**/*.test.ts", timeoutMs: 300_000, jobs: 3 } },
+  { name: "parts", run: { mocha: parts, timeoutMs: 900_000, jobs: 3 }, slow: true },
+  { name: "lab", run: { mocha: shared, timeoutMs: 900_000 }, slow: true },
+  { name: "labs", run: { mocha: own, timeoutMs: 900_000 }, slow: true, beside: true },
 ];
 
-/** Runs suites in turn, their output going straight to `stdio`. */
+/** Runs suites in turn, and beside each other where they say so. */
 export async function runSuites(
   chosen: readonly Suite[],
   options: {
@@ -90,21 +88,40 @@ export async function runSuites(
     readonly signal?: AbortSignal;
   },
 ): Promise<Outcome[]> {
+  const groups: Suite[][] = [];
+  for (const suite of chosen) {
+    const last = groups.at(-1);
+    if (suite.beside === true && last) last.push(suite);
+    else groups.push([suite]);
+  }
   const outcomes: Outcome[] = [];
   let broken = false;
-  for (const suite of chosen) {
-    if (options.signal?.aborted === true || (suite.slow === true && broken && !options.evenAfterFailures)) {
-      outcomes.push({ name: suite.name, passed: 0, failed: 0, seconds: 0, skipped: true, problems: [] });
-      continue;
-    }
-    if (options.output === "inherit") process.stdout.write(`\n=== ${suite.name}\n`);
-    const started = Date.now();
-    const counts = await runSuite(suite, options.root, options.output);
+  for (const group of groups) {
+    const starts = (suite: Suite): boolean =>
+      options.signal?.aborted !== true && (suite.slow !== true || !broken || options.evenAfterFailures);
+    const output = (suite: Suite): Output =>
+      options.output === "inherit" && group.length > 1 ? { name: suite.name } : options.output;
+    outcomes.push(
+      ...(await Promise.all(
+        group.map(async (suite) => (starts(suite) ? runSuite(suite, options.root, output(suite)) : leftOut(suite))),
+      )),
+    );
     // Of the slow ones, none hides what the others have to say.
-    broken ||= suite.slow !== true && counts.failed > 0;
-    outcomes.push({ name: suite.name, ...counts, seconds: (Date.now() - started) / 1000, skipped: false });
+    const quick = group.filter(({ slow }) => slow !== true).map(({ name }) => name);
+    broken ||= outcomes.some(({ name, failed }) => quick.includes(name) && failed > 0);
   }
   return outcomes;
+}
+
+function leftOut({ name }: Suite): Outcome {
+  return { name, passed: 0, failed: 0, seconds: 0, skipped: true, problems: [] };
+}
+
+async function runSuite(suite: Suite, root: string, output: Output): Promise<Outcome> {
+  if (output !== "ignore") process.stdout.write(`\n=== ${suite.name}\n`);
+  const started = Date.now();
+  const counts = await countsOf(suite, root, output);
+  return { name: suite.name, ...counts, seconds: (Date.now() - started) / 1000, skipped: false };
 }
 
 type Counts = Pick<Outcome, "passed" | "failed" | "problems">;
@@ -112,22 +129,13 @@ type Counts = Pick<Outcome, "passed" | "failed" | "problems">;
 /** As it comes, not at all, or with a name in front of each line: of what runs at the same time. */
 type Output = "inherit" | "ignore" | { readonly name: string };
 
-async function runSuite({ run }: Suite, root: string, output: "inherit" | "ignore"): Promise<Counts> {
+async function countsOf({ run }: Suite, root: string, output: Output): Promise<Counts> {
   if ("command" in run) {
     const code = await exitCode(run.command, root, output);
     if (code === 0) return { passed: 1, failed: 0, problems: [] };
     return { passed: 0, failed: 1, problems: [`${run.command.join(" ")}: exit code ${code}`] };
   }
-  if ("mocha" in run) return runMocha([run.mocha].flat(), run, root, output);
-  const lists = Object.entries(run.side);
-  const counts = await Promise.all(
-    lists.map(async ([name, files]) => runMocha(files, run, root, output === "ignore" ? output : { name })),
-  );
-  return {
-    passed: counts.reduce((sum, { passed }) => sum + passed, 0),
-    failed: counts.reduce((sum, { failed }) => sum + failed, 0),
-    problems: counts.flatMap(({ problems }) => problems),
-  };
+  return runMocha([run.mocha].flat(), run, root, output);
 }
 
 async function runMocha(
@@ -201,7 +209,7 @@ export function summary(outcomes: readonly Outcome[]): string {
 const help = `node tests/support/all.ts [suite …] [--all]
 
 Runs ${suites.map(({ name }) => name).join(", ")}, or the named ones only.
-  --all  run parts and lab also after a failure`;
+  --all  run parts, lab and labs also after a failure`;
 
 if (import.meta.main) {
   const { positionals, values } = parseArgs({

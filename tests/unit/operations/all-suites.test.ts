@@ -47,10 +47,44 @@ describe("running all suites", () => {
     assert.ok(Number(failed) > 0, "a file that crashed");
   });
 
-  it("adds up what ran side by side", async () => {
-    const side = (left: string, right: string): Suite => ({ name: "side", run: { side: { a: [left], b: [right] } } });
-    assert.deepEqual(await run([side("good.cjs", "bad.cjs")]), [["side", 3, 1, false]]);
-    assert.deepEqual(await run([side("good.cjs", "crash.cjs")]), [["side", 2, 1, false]]);
+  it("runs beside the one before what says so, and the next ones when both have ended", async () => {
+    // Each waits until the other has started.
+    const meets = (own: string, other: string): Suite["run"] => ({
+      command: [
+        process.execPath,
+        "-e",
+        `const { existsSync, writeFileSync } = require("node:fs");
+        writeFileSync("${own}", "");
+        const end = Date.now() + 10_000;
+        const look = () => (existsSync("${other}") ? 0 : Date.now() > end ? process.exit(1) : setTimeout(look, 20));
+        look();`,
+      ],
+    });
+    const finds = `require("node:fs").accessSync("left"); require("node:fs").accessSync("right")`;
+    const suites: Suite[] = [
+      { name: "left", run: meets("left", "right") },
+      { name: "right", run: meets("right", "left"), beside: true },
+      { name: "next", run: { command: [process.execPath, "-e", finds] } },
+    ];
+    assert.deepEqual(await run(suites), [
+      ["left", 1, 0, false],
+      ["right", 1, 0, false],
+      ["next", 1, 0, false],
+    ]);
+    const slow = [
+      { ...suite("good", true), beside: true },
+      { ...suite("bad", true), beside: true },
+    ];
+    assert.deepEqual(await run([suite("bad"), ...slow.slice(0, 1)]), [
+      ["bad", 1, 1, false],
+      ["good", 2, 0, false],
+    ]);
+    assert.deepEqual(await run([suite("bad"), suite("good", true), ...slow]), [
+      ["bad", 1, 1, false],
+      ["good", 0, 0, true],
+      ["good", 0, 0, true],
+      ["bad", 0, 0, true],
+    ]);
   });
 
   it("starts every file of the lab once, and those that share a lab one after another", () => {
