@@ -47,6 +47,7 @@ function pausing(line: string, timeoutMs: number, pauseMs: number): string {
   const [patience, pause] = [seconds(timeoutMs), seconds(pauseMs)];
   return [
     `if ! timeout ${patience} sh -c ${quote(line)}; then [ ! -e ${marker} ] || sleep ${patience}; exit 1; fi`,
-    `if [ -e ${marker} ]; then sleep ${pause}; else touch ${marker} || true; fi`,
+    // The answer is a good one, whether it can be noted or not.
+    `if [ -e ${marker} ]; then sleep ${pause}; else touch ${marker}; exit 0; fi`,
   ].join("; ");
 }

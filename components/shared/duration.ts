@@ -18,12 +18,13 @@ export function milliseconds(duration: Duration): number {
  */
 export function dockerDuration(duration: Duration): string {
   const total = milliseconds(duration);
-  if (total > 0 && total < 1e3) return `${total}ms`;
+  if (total === 0) return "0s";
+  if (total < 1e3) return `${total}ms`;
   const [hours, minutes, seconds] = [Math.floor(total / 36e5), Math.floor(total / 6e4) % 60, (total % 6e4) / 1e3];
   const text = [
     hours > 0 && `${hours}h`,
     (minutes > 0 || (hours > 0 && seconds > 0)) && `${minutes}m`,
     seconds > 0 && `${seconds}s`,
   ];
-  return text.filter((part) => part !== false).join("") || "0s";
+  return text.filter((part) => part !== false).join("");
 }
