@@ -37,6 +37,9 @@ export interface Target {
 
 export type What = Pick<Measure, "unit" | "goal" | "baseline">;
 
+/** What was replaced stops two seconds after the swarm has taken its name away, and then drains for three. */
+const settlingSeconds = 5;
+
 /** Longest any change may take before its load ends by itself, in seconds. */
 export const bound = 120;
 
@@ -51,8 +54,8 @@ function shares(rate: number): [kept: number, single: number] {
 }
 
 export interface Loads {
-  /** Until as many requests were made again as in a second: what comes after a change belongs to it. */
-  settled(): Promise<void>;
+  /** Until as many requests were made again as in a second, or several: what comes after a change belongs to it. */
+  settled(seconds?: number): Promise<void>;
   stop(): Promise<LoadResult[]>;
 }
 
@@ -65,17 +68,17 @@ export async function startLoads({ rate }: Pick<Bench, "rate">, target: Target, 
   ]);
   const made = () => running.map((load) => load.progress()?.requests ?? 0);
   return {
-    settled: async () => {
+    settled: async (seconds = 1) => {
       const before = made();
       const enough = (now: number[]) =>
-        now.every((count, index) => count - (before[index] ?? 0) >= shares(rate)[index]!);
+        now.every((count, index) => count - (before[index] ?? 0) >= seconds * shares(rate)[index]!);
       await until("there was enough load", 30_000, () => (enough(made()) ? true : undefined));
     },
     stop: async () => Promise.all(running.map(async (load) => load.stop())),
   };
 }
 
-/** Steady requests to the lab's edge while something happens. */
+/** Steady requests to the lab's edge while something happens, and for as long as it may have an after-effect. */
 export async function underLoad<T>(
   bench: Bench,
   change: () => Promise<T>,
@@ -83,7 +86,9 @@ export async function underLoad<T>(
 ): Promise<{ value: T; load: LoadResult[] }> {
   const loads = await startLoads(bench, edgeOf(bench.lab), path);
   try {
-    return { value: await change(), load: await loads.stop() };
+    const value = await change();
+    await loads.settled(settlingSeconds);
+    return { value, load: await loads.stop() };
   } catch (error) {
     await loads.stop();
     throw error;
