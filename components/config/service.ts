@@ -32,7 +32,11 @@ export const healthCheck = z
       .default("10 seconds")
       .describe("Time between two checks once it has started; a `command` is run every `startInterval` all along"),
     timeout: duration.default("2 seconds").describe("A check that takes longer has failed"),
-    retries: z.int().min(1).default(3).describe("Failures in a row before a container is unhealthy"),
+    retries: z
+      .int()
+      .min(1)
+      .default(3)
+      .describe("Failures in a row before a container is unhealthy; after it has worked, each takes another `timeout`"),
     startPeriod: duration.default("5 seconds").describe("Grace for a starting container: failures do not count yet"),
   })
   .describe("How a container is asked whether it works: `path` or `command`");
