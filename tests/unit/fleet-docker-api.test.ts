@@ -4,6 +4,7 @@ import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { once } from "node:events";
+import { inspect } from "node:util";
 import { CommandConnection } from "../../components/fleet/dial-stdio.ts";
 import { dockerApi, dockerOver } from "../../components/fleet/docker-api.ts";
 
@@ -44,6 +45,13 @@ describe("docker API over a command", () => {
     for (let request = 0; request < 3; request++) assert.equal(String(await api.ping()), "OK");
     assert.equal(connections, 1);
     await assert.rejects(api.getService("api").inspect(), /no such thing: \/services\/api/);
+  });
+
+  it("is described in a word, since the client does so at each request", () => {
+    const { modem } = dockerOver("web-1", () => new CommandConnection(["cat"], directory, String)) as unknown as {
+      readonly modem: { readonly agent: object };
+    };
+    assert.equal(inspect(modem.agent, { showHidden: true, depth: null }), "connections to web-1");
   });
 
   it("carries more than a pipe holds in both directions", async () => {
