@@ -208,13 +208,22 @@ unready() {
     grep '^ready manager' | grep -v ' reachable$' || [ "$?" -eq 1 ]
 }
 
-# demote NODE: until the others decide without it; they refuse to remove it before
+# demote NODE: makes a worker of a manager
 demote() {
+  docker node update --role worker "$1" >/dev/null
+  decide_without "$1"
+}
+
+# decide_without NODE: until the managers do. They refuse to remove it before, and lose one another when two go at once.
+decide_without() {
   demoted=$1
-  docker node update --role worker "$demoted" >/dev/null
   await deciding || refuse "it is a manager still after ${waitSeconds} s, got $left; more than half of the managers must answer, see docker node ls"
 }
-deciding() { docker node inspect --format '{{with .ManagerStatus}}{{.Addr}}{{end}}' "$demoted"; }
+deciding() {
+  docker node inspect --format '{{with .ManagerStatus}}{{.Addr}}{{end}}' "$demoted" 2>/dev/null && return
+  # No manager any more, or one among others that choose a leader.
+  [ "$(docker info --format '{{.Swarm.ControlAvailable}}')" = false ] || echo 'no leader'
+}
 
 # Tasks that run on the node. Those of a lost one are listed as running for another day.
 tasks() {
@@ -264,6 +273,8 @@ END
     await tasks || refuse "tasks did not end within ${waitSeconds} s of its being drained, got $left; see docker node ps"
     echo 'unchanged: nothing of the swarm runs on it'
   fi
+  # Last, since this may be the very manager that answers here.
+  [ "$role" = manager ] || decide_without "$node"
 }
 
 # Managers that the stack file no longer has go first: one that is lost counts among those of whom most must answer.

@@ -229,8 +229,11 @@ describe("a host that joins", () => {
 });
 
 describe("a manager that becomes a worker", () => {
-  /** The part that runs on a manager, with a Docker of three managers that writes down what is changed. */
-  function settle(listed: readonly Host[]) {
+  /**
+   * The part that runs on a manager, with a Docker of three managers that writes down what is changed.
+   * `decides` is run where it is asked whether a node is a manager still; `asked` counts from 0.
+   */
+  function settle(listed: readonly Host[], decides = ":") {
     const worker = member({ ...hosts[2]!, role: "worker" });
     const joined = run(worker, "join", { [`vm-3: ${state}`]: "echo 'active 10.0.0.3 node3'" }, listed);
     const [, script] =
@@ -243,11 +246,20 @@ case "$*" in
 "node inspect --format {{.Spec.Role}} {{.Spec.Availability}} "*) echo manager active ;;
 "node inspect --format {{.Status.State}} {{.Spec.Role}} "*) echo ready worker none ;;
 "node inspect --format {{range "*) echo "berth.host=vm-3" ;;
+"node inspect --format {{with .ManagerStatus}}"*) asked=$(wc -l <asked); echo >>asked; ${decides} ;;
+"info --format {{.Swarm.ControlAvailable}}") echo "\${control:-true}" ;;
 "node update "*) echo "$*" >&2 ;;
 esac
 }
+>asked
 `;
-    return spawnSync("sh", ["-s", ...args!.split(" ")], { input: docker + script!, encoding: "utf8" });
+    const cwd = mkdtempSync(join(tmpdir(), "berth-settle-"));
+    try {
+      const ran = spawnSync("sh", ["-s", ...args!.split(" ")], { cwd, input: docker + script!, encoding: "utf8" });
+      return { ...ran, asked: readFileSync(join(cwd, "asked"), "utf8").length };
+    } finally {
+      rmSync(cwd, { recursive: true });
+    }
   }
 
   it("does so after managers that are leaving, of whom one may be lost and must not count any more", () => {
@@ -255,6 +267,17 @@ esac
     assert.equal(ran.status, 0, ran.stderr);
     assert.equal(ran.stderr, "node update --role worker node2\nnode update --role worker node3\n");
     assert.match(ran.stdout, /changed: vm-2 is no manager any more, it is leaving\nchanged: --role worker/);
+  });
+
+  it("is done when the managers decide without it, who may have to choose a leader first", () => {
+    const ran = settle(hosts, "case $asked in 0) echo 10.0.0.3:2377 ;; 1) return 1 ;; esac");
+    assert.equal(ran.status, 0, ran.stderr);
+    assert.equal(ran.asked, 3);
+  });
+
+  it("is done when the one that is asked was it itself", () => {
+    const ran = settle(hosts, "control=false; return 1");
+    assert.equal(ran.status, 0, ran.stderr);
   });
 
   it("leaves the other managers alone while the stack file has them", () => {
