@@ -1,80 +1,7 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import type { Host } from "../../components/config/host.ts";
 import { renderFarewell } from "../../components/fleet/farewell.render.ts";
 import { renderMember } from "../../components/fleet/member.render.ts";
-import { renderSshConfig } from "../../components/fleet/ssh.render.ts";
-
-const machine = (name: string, number: number): Host => ({
-  name,
-  address: `203.0.113.${number}`,
-  port: 22,
-  user: "root",
-  hostKey: "ssh-ed25519 AAAA",
-  role: "manager",
-  state: "active",
-  labels: {},
-  privateAddress: `10.0.0.${number}`,
-});
-const hosts = [machine("vm-1", 1), machine("vm-2", 2), machine("vm-3", 3)];
-const [first, second] = hosts as [Host, Host];
-
-/** What `ssh HOST COMMAND` answers, by a pattern over both; anything else is silence and success. */
-type Answers = Readonly<Record<string, string>>;
-const lost = "exit 255";
-const notManager = "exit 1";
-const knows = "docker node inspect --format*self";
-const state = "docker info --format*LocalNodeState";
-
-/** Runs a script with an `ssh` that answers as told and writes down what it was asked and given. */
-function run(script: string, verb: string, answers: Answers, listed: readonly Host[] = hosts) {
-  const directory = mkdtempSync(join(tmpdir(), "berth-member-"));
-  try {
-    const at = (name: string) => join(directory, name);
-    mkdirSync(at(".berth/test"), { recursive: true });
-    const config = renderSshConfig({ stack: "test", hosts: listed, manager: listed[0]!.name, key: false });
-    writeFileSync(at(".berth/test/ssh_config"), config);
-    const quoted = (pattern: string) =>
-      pattern
-        .split("*")
-        .map((part) => `"${part}"`)
-        .join("*");
-    const cases = Object.entries(answers).map(([pattern, answer]) => `${quoted(pattern)}*) ${answer} ;;`);
-    const ssh = `#!/bin/sh
-for word; do host=\${command-}; command=$word; done
-echo "$host: $command" | head -n 1 >>${at("calls")}
-echo "$*" | head -n 1 >>${at("arguments")}
-echo "$host< $(cat)" >>${at("input")}
-case "$host: $command" in
-${cases.join("\n")}
-esac
-`;
-    writeFileSync(at("ssh"), ssh, { mode: 0o755 });
-    for (const name of ["calls", "arguments", "input"]) writeFileSync(at(name), "");
-    const { status, stdout, stderr } = spawnSync("sh", ["-s", verb], {
-      input: script,
-      encoding: "utf8",
-      cwd: directory,
-      env: { PATH: `${directory}:/usr/bin:/bin`, TMPDIR: directory },
-    });
-    const read = (name: string) => readFileSync(at(name), "utf8");
-    return {
-      code: status,
-      out: stdout,
-      err: stderr,
-      calls: read("calls"),
-      args: read("arguments"),
-      input: read("input"),
-    };
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
-}
-
-const member = (host: Host) => renderMember({ stack: "test", host, first: host === first });
+import { first, hosts, knows, lost, member, notManager, run, second, state } from "../support/member-script.ts";
 
 describe("a host that joins", () => {
   const alone = { [`*: ${knows}`]: notManager };
@@ -225,63 +152,6 @@ describe("a host that joins", () => {
     const ran = run(member(second), "join", { [`vm-2: ${state}`]: lost });
     assert.equal(ran.code, 1);
     assert.match(ran.err, /cannot be reached, and no manager knows it; start it, or take it out/);
-  });
-});
-
-describe("a manager that becomes a worker", () => {
-  /**
-   * The part that runs on a manager, with a Docker of three managers that writes down what is changed.
-   * `decides` is run where it is asked whether a node is a manager still; `asked` counts from 0.
-   */
-  function settle(listed: readonly Host[], decides = ":") {
-    const worker = member({ ...hosts[2]!, role: "worker" });
-    const joined = run(worker, "join", { [`vm-3: ${state}`]: "echo 'active 10.0.0.3 node3'" }, listed);
-    const [, script] =
-      /manager\.swarm< (# Managed by berth: swarm of vm-3\.[^]*?\nmain <\/dev\/null\n)/.exec(joined.input) ?? [];
-    const [, args] = /manager\.swarm: sh -s (.*)/.exec(joined.calls) ?? [];
-    const docker = `docker() {
-case "$*" in
-"node ls --quiet --filter role=manager") printf 'node%s\\n' 1 2 3 ;;
-"node inspect --format {{index "*) echo "vm-\${5#node}" ;;
-"node inspect --format {{.Spec.Role}} {{.Spec.Availability}} "*) echo manager active ;;
-"node inspect --format {{.Status.State}} {{.Spec.Role}} "*) echo ready worker none ;;
-"node inspect --format {{range "*) echo "berth.host=vm-3" ;;
-"node inspect --format {{with .ManagerStatus}}"*) asked=$(wc -l <asked); echo >>asked; ${decides} ;;
-"info --format {{.Swarm.ControlAvailable}}") echo "\${control:-true}" ;;
-"node update "*) echo "$*" >&2 ;;
-esac
-}
->asked
-`;
-    const cwd = mkdtempSync(join(tmpdir(), "berth-settle-"));
-    try {
-      const ran = spawnSync("sh", ["-s", ...args!.split(" ")], { cwd, input: docker + script!, encoding: "utf8" });
-      return { ...ran, asked: readFileSync(join(cwd, "asked"), "utf8").length };
-    } finally {
-      rmSync(cwd, { recursive: true });
-    }
-  }
-
-  it("does so after managers that are leaving, of whom one may be lost and must not count any more", () => {
-    const ran = settle([first, hosts[2]!]);
-    assert.equal(ran.status, 0, ran.stderr);
-    assert.equal(ran.stderr, "node update --role worker node2\nnode update --role worker node3\n");
-    assert.match(ran.stdout, /changed: vm-2 is no manager any more, it is leaving\nchanged: --role worker/);
-  });
-
-  it("is done when the managers decide without it, who may have to choose a leader first", () => {
-    const ran = settle(hosts, "case $asked in 0) echo 10.0.0.3:2377 ;; 1) return 1 ;; esac");
-    assert.equal(ran.status, 0, ran.stderr);
-    assert.equal(ran.asked, 3);
-  });
-
-  it("is done when the one that is asked was it itself", () => {
-    const ran = settle(hosts, "control=false; return 1");
-    assert.equal(ran.status, 0, ran.stderr);
-  });
-
-  it("leaves the other managers alone while the stack file has them", () => {
-    assert.equal(settle(hosts).stderr, "node update --role worker node3\n");
   });
 });
 

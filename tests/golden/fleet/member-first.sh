@@ -270,10 +270,11 @@ decide_without() {
   demoted=$1
   await deciding || refuse "it is a manager still after 120 s, got $left; more than half of the managers must answer, see docker node ls"
 }
+# What Docker says while they choose a leader counts as an answer, unless this one is no manager any more.
 deciding() {
-  docker node inspect --format '{{with .ManagerStatus}}{{.Addr}}{{end}}' "$demoted" 2>/dev/null && return
-  # No manager any more, or one among others that choose a leader.
-  [ "$(docker info --format '{{.Swarm.ControlAvailable}}')" = false ] || echo 'no leader'
+  said=$(docker node inspect --format '{{with .ManagerStatus}}{{.Addr}}{{end}}' "$demoted" 2>&1) ||
+    [ "$(docker info --format '{{.Swarm.ControlAvailable}}')" != false ] || said=
+  echo "$said"
 }
 
 # Tasks that run on the node. Those of a lost one are listed as running for another day.
@@ -351,10 +352,11 @@ decide_without() {
   demoted=$1
   await deciding || refuse "it is a manager still after 120 s, got $left; more than half of the managers must answer, see docker node ls"
 }
+# What Docker says while they choose a leader counts as an answer, unless this one is no manager any more.
 deciding() {
-  docker node inspect --format '{{with .ManagerStatus}}{{.Addr}}{{end}}' "$demoted" 2>/dev/null && return
-  # No manager any more, or one among others that choose a leader.
-  [ "$(docker info --format '{{.Swarm.ControlAvailable}}')" = false ] || echo 'no leader'
+  said=$(docker node inspect --format '{{with .ManagerStatus}}{{.Addr}}{{end}}' "$demoted" 2>&1) ||
+    [ "$(docker info --format '{{.Swarm.ControlAvailable}}')" != false ] || said=
+  echo "$said"
 }
 
 # Tasks that run on the node. Those of a lost one are listed as running for another day.
