@@ -4,6 +4,7 @@ import { ensureDocker } from "./daemon.ts";
 import { removeLabObjects, removePushNames } from "./docker.ts";
 import { stacksOf } from "./pulumi.ts";
 import type { Progress } from "./progress.ts";
+import { layersVolume } from "./layers.ts";
 import { isInstalled } from "./run.ts";
 import type { Lab } from "./settings.ts";
 import { partPortsFile } from "./parts.ts";
@@ -28,7 +29,7 @@ export async function down(lab: Lab, progress: Progress): Promise<void> {
     for (const parent of [join(lab.root, ".lab"), join(lab.root, ".berth")]) await removeIfEmpty(parent);
   });
   progress.say(
-    `Kept, for the next lab: ${lab.cache} (engine, compiled code), images berth-lab/*, installed packages, Docker itself.`,
+    `Kept, for the next lab: ${lab.cache} (engine, compiled code), images berth-lab/*, volume ${layersVolume}, installed packages, Docker itself.`,
   );
 }
 

@@ -5,6 +5,7 @@ import type Docker from "dockerode";
 import { ensureContainer, ensureVolume, hash, type ContainerSpec } from "./docker.ts";
 import { get, until } from "./http.ts";
 import type { LabImages } from "./images.ts";
+import { layersPath, layersVolume } from "./layers.ts";
 import { ensureCa, ensureServerCertificate } from "./parts/ca.ts";
 import { pebbleRoot, renderPebble } from "./parts/pebble.ts";
 import { readFiles } from "./read-files.ts";
@@ -69,6 +70,8 @@ async function startRegistry(docker: Docker, lab: Lab, place: Place & { ca: stri
       `${tls.certificate}:/tls/cert.pem:ro`,
       `${tls.privateKey}:/tls/key.pem:ro`,
       `${await ensureVolume(docker, lab, "registry")}:/var/lib/registry`,
+      // Made when it is first mounted, without the label by which a lab's own volumes go.
+      `${layersVolume}:${layersPath}`,
     ],
     contentHash: hash([renderRegistry(), await readFile(tls.certificate, "utf8")]),
   });

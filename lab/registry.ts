@@ -1,8 +1,10 @@
 import { join } from "node:path";
 import type Docker from "dockerode";
 import { finished } from "./build.ts";
+import { objectName } from "./docker.ts";
 import { get } from "./http.ts";
-import type { Published } from "./images.ts";
+import type { Image, Published } from "./images.ts";
+import { keepLayers, offerLayers } from "./layers.ts";
 import type { Lab } from "./settings.ts";
 import { readIfThere, writeFileAtomic } from "./state.ts";
 
@@ -42,9 +44,8 @@ export async function ensurePushed(
   const pushed = JSON.parse((await readIfThere(path)) ?? "{}") as Record<string, Pushed>;
   let written: Promise<unknown> = Promise.resolve();
   const one = async (each: Published): Promise<void> => {
-    const name = `${each.repository}:${each.version}`;
+    const name = nameOf(each);
     const known = pushed[name];
-    if (known?.tag === each.image.tag && (await liveDigest(registry, each)) === known.digest) return;
     report(`pushing ${name}`);
     const digest = await push(docker, registry.port, each);
     const earlier = [...(known?.earlier ?? []), ...(known ? [known.digest] : [])].filter((old) => old !== digest);
@@ -52,15 +53,14 @@ export async function ensurePushed(
     // In turn: an older content must not come last.
     await (written = written.then(() => writeFileAtomic(path, JSON.stringify(pushed, undefined, 2) + "\n")));
   };
-  // Each worker takes the next image. One that fails ends the generator, so that the others only finish what they have.
-  const queue = (function* () {
-    yield* published;
-  })();
-  const worker = async (): Promise<void> => {
-    for (const each of queue) await one(each);
-  };
-  const ended = await Promise.allSettled(Array.from({ length: parallel }, worker));
-  for (const end of ended) if (end.status === "rejected") throw end.reason;
+  const there = await Promise.all(published.map(async (each) => isThere(registry, each, pushed[nameOf(each)])));
+  const missing = published.filter((_, index) => there[index] !== true);
+  if (missing.length > 0) {
+    const container = docker.getContainer(objectName(lab, "registry"));
+    await offerLayers(container, [...new Set(missing.map(({ repository }) => repository))]);
+    for (const wave of waves(missing)) await together(wave, one);
+    await keepLayers(container);
+  }
   const current = Object.entries(pushed);
   return {
     digests: Object.fromEntries(current.map(([name, { digest }]) => [name, digest])),
@@ -68,11 +68,59 @@ export async function ensurePushed(
   };
 }
 
-async function liveDigest(registry: { port: number; ca: string }, image: Published): Promise<string | undefined> {
+/**
+ * The images in the order in which they are pushed, those of a wave at the same time: none has a base in common with
+ * another one of its wave unless the registry has that base already. Docker finds layers that the registry has, but
+ * compresses those that are under way once for each repository.
+ */
+export function waves(published: readonly Published[]): Published[][] {
+  const there = new Set<string>();
+  const found: Published[][] = [];
+  for (let left = published; left.length > 0;) {
+    const under = new Set<string>();
+    const wave = left.filter(({ image }) => {
+      const missing = basesOf(image).filter((tag) => !there.has(tag));
+      if (missing.some((tag) => under.has(tag))) return false;
+      for (const tag of missing) under.add(tag);
+      return true;
+    });
+    for (const tag of under) there.add(tag);
+    left = left.filter((each) => !wave.includes(each));
+    found.push(wave);
+  }
+  return found;
+}
+
+/** Each worker takes the next image. One that fails ends the generator, so that the others only finish what they have. */
+async function together(wave: readonly Published[], work: (image: Published) => Promise<void>): Promise<void> {
+  const queue = (function* () {
+    yield* wave;
+  })();
+  const worker = async (): Promise<void> => {
+    for (const each of queue) await work(each);
+  };
+  const ended = await Promise.allSettled(Array.from({ length: parallel }, worker));
+  for (const end of ended) if (end.status === "rejected") throw end.reason;
+}
+
+function basesOf(image: Image): string[] {
+  return image.kind === "base" ? [] : [image.base.tag, ...basesOf(image.base)];
+}
+
+function nameOf({ repository, version }: Published): string {
+  return `${repository}:${version}`;
+}
+
+/** Whether the registry has this content under this name. */
+async function isThere(
+  registry: { port: number; ca: string },
+  image: Published,
+  known: Pushed | undefined,
+): Promise<boolean> {
+  if (known?.tag !== image.image.tag) return false;
   const url = `https://127.0.0.1:${registry.port}/v2/${image.repository}/manifests/${image.version}`;
   const { status, headers } = await get(url, { method: "HEAD", ca: registry.ca, headers: { Accept: manifestTypes } });
-  const digest = headers["docker-content-digest"];
-  return status === 200 && typeof digest === "string" ? digest : undefined;
+  return status === 200 && headers["docker-content-digest"] === known.digest;
 }
 
 /** The daemon takes any certificate from 127.0.0.0/8, so that nothing on this machine needs to trust the lab's CA. */

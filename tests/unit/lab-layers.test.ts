@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { keep, offer } from "../../lab/layers.ts";
+
+/* What runs in a lab's registry, here in a directory. */
+
+const [large, small, other] = ["a1".repeat(32), "b2".repeat(32), "c3".repeat(32)];
+const megabyte = 1024 * 1024;
+
+describe("layers that labs hand on", () => {
+  let root: string;
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), "berth-layers-"));
+    mkdirSync(join(root, "layers"));
+    mkdirSync(join(root, "one"));
+  });
+  afterEach(() => {
+    rmSync(root, { recursive: true });
+  });
+
+  const v2 = (registry: string, ...path: string[]) => join(root, registry, "docker/registry/v2", ...path);
+  const blob = (registry: string, digest: string) => v2(registry, "blobs/sha256", digest.slice(0, 2), digest);
+  const put = (registry: string, digest: string, bytes: number) => {
+    mkdirSync(blob(registry, digest), { recursive: true });
+    writeFileSync(join(blob(registry, digest), "data"), Buffer.alloc(bytes, digest));
+  };
+  const run = (script: string, registry: string, ...args: string[]) => {
+    const text = script
+      .replaceAll("/var/lib/registry", join(root, registry))
+      .replaceAll("/layers", join(root, "layers"));
+    const { status, stderr } = spawnSync("sh", ["-c", text, "sh", ...args], { encoding: "utf8" });
+    assert.equal(status, 0, stderr);
+  };
+  const kept = () => readdirSync(join(root, "layers"));
+
+  it("are the large ones, and stay what they were", () => {
+    run(keep, "one");
+    put("one", large, 6 * megabyte);
+    put("one", small, megabyte);
+    run(keep, "one");
+    assert.deepEqual(kept(), [large]);
+    run(keep, "one");
+    assert.deepEqual(kept(), [large]);
+    assert.deepEqual(readFileSync(join(root, "layers", large)), readFileSync(join(blob("one", large), "data")));
+  });
+
+  it("are in each repository of another registry, without being copied", () => {
+    put("one", large, 6 * megabyte);
+    run(keep, "one");
+    mkdirSync(join(root, "two"));
+    run(offer, "two", "api", "team/web");
+    assert.ok(lstatSync(join(blob("two", large), "data")).isSymbolicLink());
+    assert.equal(readFileSync(join(blob("two", large), "data")).length, 6 * megabyte);
+    for (const repository of ["api", "team/web"]) {
+      const link = v2("two", "repositories", repository, "_layers/sha256", large, "link");
+      assert.equal(readFileSync(link, "utf8"), `sha256:${large}`);
+    }
+    put("two", other, 6 * megabyte);
+    run(keep, "two");
+    assert.deepEqual(kept(), [large, other], "a link is not taken for a layer");
+  });
+
+  it("leave what a registry has of its own, and stay when it loses it", () => {
+    put("one", large, 6 * megabyte);
+    run(keep, "one");
+    run(offer, "one", "api");
+    assert.ok(lstatSync(join(blob("one", large), "data")).isFile());
+    mkdirSync(join(root, "two"));
+    run(offer, "two", "api");
+    rmSync(blob("two", large), { recursive: true });
+    assert.deepEqual(kept(), [large]);
+    run(offer, "two", "api");
+    assert.equal(readFileSync(join(blob("two", large), "data")).length, 6 * megabyte);
+  });
+
+  it("are none for the first lab", () => {
+    run(offer, "one", "api");
+    assert.deepEqual(readdirSync(join(root, "one")), []);
+  });
+});
