@@ -40,18 +40,12 @@ export interface EngineArgs {
   readonly change?: VersionChange;
 }
 
-/**
- * Packages, Docker's configuration and Docker itself. The configuration comes first, so that the daemon starts with
- * it as soon as it is installed.
- */
-export function renderEngine(args: EngineArgs): string {
-  const { host, edge, dnsChallenges, registry, docker = { source: "distribution" } } = args;
-  const { repository = dockerRepository, change = "idle" } = args;
-  const own = docker.source === "docker";
-  // curl speaks to Docker's socket where its command line has no way to take a secret by standard input.
-  const packages = [
+/** Packages that a host needs beside Docker, on any system. */
+export function hostPackages({ edge, dnsChallenges }: Pick<EngineArgs, "edge" | "dnsChallenges">): string[] {
+  return [
     "apparmor",
     "ca-certificates",
+    // It speaks to Docker's socket where its command line has no way to take a secret by standard input.
     "curl",
     "iproute2",
     "iptables",
@@ -59,6 +53,17 @@ export function renderEngine(args: EngineArgs): string {
     ...(edge ? ["certbot", "openssl"] : []),
     ...(edge && dnsChallenges === true ? ["python3-certbot-dns-cloudflare"] : []),
   ];
+}
+
+/**
+ * Packages, Docker's configuration and Docker itself. The configuration comes first, so that the daemon starts with
+ * it as soon as it is installed.
+ */
+export function renderEngine(args: EngineArgs): string {
+  const { host, registry, docker = { source: "distribution" } } = args;
+  const { repository = dockerRepository, change = "idle" } = args;
+  const own = docker.source === "docker";
+  const packages = hostPackages(args);
   return renderScript({
     host: host.name,
     concern: "engine",
@@ -213,15 +218,21 @@ package_command() {
 
 # An upgrade of these restarts Docker and with it every container: not at night and unasked.
 hold() {
-  held=$(apt-mark showhold)
   for package in $engine containerd; do
-    dpkg-query --show --showformat '\${db:Status-Status}\\n' "$package" 2>/dev/null | grep -qx installed || continue
-    if echo "$held" | grep -qx "$package"; then continue; fi
+    case $(dpkg-query --show --showformat '\${db:Status-Want} \${db:Status-Status}' "$package" 2>/dev/null) in
+      'hold installed') continue ;;
+      *' installed') ;;
+      *) continue ;;
+    esac
     differs "$package is not held at its version" || {
-      apt-mark hold "$package" >/dev/null
+      package_command set_hold "$package"
       echo "changed: $package is held at its version"
     }
   done
+}
+
+set_hold() {
+  echo "$1 hold" | dpkg --set-selections
 }
 
 install_packages() {

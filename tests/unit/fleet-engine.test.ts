@@ -40,10 +40,23 @@ interface Machine {
   readonly cgroups?: 1 | 2;
   /** What berth wrote for Docker before. */
   readonly daemon?: string;
+  /** What dpkg says is wanted of packages, and what they are: `hold installed`. */
+  readonly selections?: Readonly<Record<string, string>>;
 }
 
 function run(
-  { system, docker, present = {}, running = 0, tasks = 0, change, givenKey = key, cgroups = 2, daemon }: Machine,
+  {
+    system,
+    docker,
+    present = {},
+    running = 0,
+    tasks = 0,
+    change,
+    givenKey = key,
+    cgroups = 2,
+    daemon,
+    selections = {},
+  }: Machine,
   verb = "",
 ) {
   const root = mkdtempSync(join(tmpdir(), "berth-engine-"));
@@ -67,12 +80,12 @@ function run(
     const madison = Object.entries(offered).map(
       ([name, found]) => `*" ${name} "*) for one in ${found}; do echo "${name} | $one | archive"; done ;;`,
     );
+    const wanted = Object.entries(selections).map(([name, found]) => `*Want*' ${name} '*) printf '${found}' ;;`);
     const programs: Readonly<Record<string, string>> = {
       "apt-get": "",
-      "apt-mark": "",
       "apt-cache": `case " $* " in ${madison.join(" ")} esac`,
-      "dpkg-query": `case " $* " in *':\${Package}'*) printf '${packages.join("")}' ;; ${versions.join(" ")} *Version*) exit 1 ;; esac`,
-      dpkg: "echo amd64",
+      "dpkg-query": `case " $* " in *':\${Package}'*) printf '${packages.join("")}' ;; ${wanted.join(" ")} ${versions.join(" ")} *Version*) exit 1 ;; esac`,
+      dpkg: `case $1 in --set-selections) sed 's/^/selected: /' >>${at("calls")} ;; *) echo amd64 ;; esac`,
       docker: `case "$*" in ps*label=com.docker.swarm.task*) seq ${tasks} ;; ps*) seq ${running} ;; esac`,
       systemctl: "echo enabled",
       curl: `for word; do [ "$before" != --output ] || printf %s ${JSON.stringify(givenKey)} >"$word"; before=$word; done`,
@@ -232,6 +245,22 @@ describe("the script that installs Docker", () => {
     const drained = run({ ...other, change: "drained", running: 1 });
     assert.equal(drained.code, 0, drained.err);
     assert.match(drained.calls, /--allow-downgrades docker\.io=20\.10\.24\+dfsg1-1\+deb12u1/);
+  });
+
+  it("holds what is installed of Docker at its version, once, and says in a check what is not held", () => {
+    const selections = { "docker.io": "install installed", containerd: "hold installed" };
+    const { code, err, out, calls } = run({ system: "debian 12", selections });
+    assert.equal(code, 0, err);
+    assert.match(calls, /^selected: docker\.io hold$/m);
+    assert.match(out, /changed: docker\.io is held at its version/);
+    assert.doesNotMatch(calls, /containerd hold/);
+    const check = run({ system: "debian 12", selections }, "check");
+    assert.match(check.out, /docker\.io is not held at its version/);
+    assert.doesNotMatch(check.calls, /selected/);
+    assert.doesNotMatch(
+      run({ system: "debian 12", selections: { "docker.io": "hold config-files" } }).calls,
+      /selected/,
+    );
   });
 
   it("uses nothing of a repository whose key is a stranger's", () => {

@@ -145,15 +145,21 @@ package_command() {
 
 # An upgrade of these restarts Docker and with it every container: not at night and unasked.
 hold() {
-  held=$(apt-mark showhold)
   for package in $engine containerd; do
-    dpkg-query --show --showformat '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || continue
-    if echo "$held" | grep -qx "$package"; then continue; fi
+    case $(dpkg-query --show --showformat '${db:Status-Want} ${db:Status-Status}' "$package" 2>/dev/null) in
+      'hold installed') continue ;;
+      *' installed') ;;
+      *) continue ;;
+    esac
     differs "$package is not held at its version" || {
-      apt-mark hold "$package" >/dev/null
+      package_command set_hold "$package"
       echo "changed: $package is held at its version"
     }
   done
+}
+
+set_hold() {
+  echo "$1 hold" | dpkg --set-selections
 }
 
 install_packages() {
