@@ -120,6 +120,13 @@ describe("sample application", () => {
     assert.equal(await app.exitCode(), 0);
   });
 
+  it("ends at once when it was never healthy, for no edge sends anybody to it", async () => {
+    const settings = { APP_VERSION: "1.2.0-broken", LAME_DUCK_SECONDS: "60", DRAIN_SECONDS: "120" };
+    const app = await start("web", settings, "listening");
+    app.process.kill("SIGTERM");
+    assert.equal(await app.exitCode(), 0);
+  });
+
   it("does not wait for a connection that never carried a request", async () => {
     const app = await start("web", { LAME_DUCK_SECONDS: "0.1", DRAIN_SECONDS: "5" }, "listening");
     const unused = connect(app.port);

@@ -56,11 +56,13 @@ export function serve(): void {
       log("stopped", { how });
       process.exit(0);
     };
+    // An edge never heard of what was never healthy: nobody is on the way here.
+    const lameDuckMs = isBroken ? 0 : settings.lameDuckMs;
     setTimeout(() => {
       server.close(ended("drained"));
       closeIdle();
       sockets.whenNone(closeIdle);
-    }, settings.lameDuckMs);
+    }, lameDuckMs);
     setTimeout(() => {
       sockets.closeAll();
       setTimeout(ended("out of time"), 1000);
