@@ -39,7 +39,8 @@ export function renderPebble(args: PebbleArgs): Part {
     mounts,
     command: ["pebble", "-config", `${home}/config.json`, "-dnsserver", args.dnsServer],
     env: {
-      // Every order is validated anew; otherwise half of them would prove nothing about the edge.
+      // Orders are validated anew; otherwise half of them would prove nothing about the edge. One in a hundred proves
+      // nothing all the same: Pebble reuses what is proven when a random number from 0 to 99 is not above this.
       PEBBLE_AUTHZREUSE: "0",
       // Up to 15 s of sleep before each validation would only make the lab slow.
       PEBBLE_VA_NOSLEEP: "1",
