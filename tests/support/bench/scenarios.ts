@@ -161,13 +161,18 @@ async function broken(bench: Bench): Promise<void> {
 }
 
 async function rollback(bench: Bench): Promise<void> {
+  for (const what of [one, migrated]) await rollbackOf(bench, what);
+}
+
+async function rollbackOf(bench: Bench, what: Upgraded): Promise<void> {
   const { lab } = bench;
+  const scenario = `rollback, ${what.words}`;
   for (let run = 0; run < bench.runs; run++) {
-    await lab.pin({ api: `palmistry-api:${fresh}` });
+    await lab.pin(imageOf(what, fresh));
     await lab.mustUp();
-    const { value, load } = await underLoad(bench, async () => must(await lab.berth("rollback", "--yes")));
-    note(bench, "rollback", "berth rollback, verified", { unit: "s", goal: 6 }, value.seconds);
-    noteLoss(bench, "rollback", load);
+    const { value, load } = await underLoad(bench, async () => must(await lab.berth("rollback", "--yes")), what.path);
+    note(bench, scenario, "berth rollback, verified", { unit: "s", goal: 6 }, value.seconds);
+    noteLoss(bench, scenario, load);
   }
 }
 
