@@ -49,11 +49,12 @@ export async function ensureHosts(
 ): Promise<LabHost[]> {
   const names = hostNames(lab.hosts, atLeast, Object.keys(await keptPorts(hostPortsFile(lab))));
   const ports = await keepPorts(hostPortsFile(lab), names.flatMap(portPurposes));
+  const { tag } = lab.prepared === true ? images.prepared : images.host;
   const key = (await readIfThere(`${await ensureSshKey(lab, report)}.pub`)) ?? "";
   return Promise.all(
     names.map(async (name, index) => {
       const own = portsOf(lab, name, ports);
-      const spec = hostSpec(name, images.host.tag, `${prefix}.${11 + index}`, own);
+      const spec = hostSpec(name, tag, `${prefix}.${11 + index}`, own);
       const { id, hostKey } = await ensureHost(docker, lab, spec, { key, sshPort: own.ssh }, report);
       return { name, sshPort: own.ssh, httpsPort: own.https, address: spec.address, hostKey, id };
     }),

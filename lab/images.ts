@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { stripTypeScriptTypes } from "node:module";
 import { basename, join } from "node:path";
+import { hostPackages } from "../components/fleet/engine.render.ts";
 import { hash } from "./docker.ts";
 import type { Program } from "./programs.ts";
 import { readFiles } from "./read-files.ts";
@@ -44,6 +45,8 @@ export interface Published {
 export interface LabImages {
   readonly base: Image;
   readonly host: Image;
+  /** A host with the packages that berth installs. */
+  readonly prepared: Image;
   readonly parts: Image;
   readonly published: readonly Published[];
 }
@@ -88,9 +91,12 @@ const placeholders: readonly Application[] = [
 export function labImages(root: string, systems: readonly Pick<LabSystem, "applications" | "images">[]): LabImages {
   const base = baseImage("bookworm");
   const used = new Set(systems.flatMap(({ images }) => Object.values(images)));
+  const host = builtImage("host", base, readFiles(join(root, "lab/images/host")));
+  const packages = [...hostPackages({ edge: true }), "docker.io", "systemd-timesyncd"].join(" ");
   return {
     base,
-    host: builtImage("host", base, readFiles(join(root, "lab/images/host"))),
+    host,
+    prepared: builtImage("prepared", host, readFiles(join(root, "lab/images/prepared")), { PACKAGES: packages }),
     parts: builtImage("parts", base, readFiles(join(root, "lab/images/parts"))),
     published: [
       ...catalog(root).filter(({ repository, version }) => used.has(`${repository}:${version}`)),

@@ -34,7 +34,7 @@ try {
       const { build } = await import("./up.ts");
       const { labSystem, systemNames } = await import("./systems.ts");
       // Belongs to no lab, so it works in the cache itself; a second one at the same time is told so.
-      const shared = { ...lab, directory: join(lab.cache, "lab") };
+      const shared = { ...lab, directory: join(lab.cache, "lab"), prepared: true };
       await withLock(shared.directory, async () => {
         const systems = await Promise.all(systemNames(root).map((name) => labSystem(root, name)));
         await build(shared, systems, inView());

@@ -21,6 +21,8 @@ export interface Lab {
   readonly httpsPort: number;
   /** How many hosts it is to have; as many as it has, at least one, when nobody says. */
   readonly hosts?: number;
+  /** Its hosts have the packages that berth installs, as from a machine image of one's own. @default false */
+  readonly prepared?: boolean;
 }
 
 /** More than anyone rehearses on one machine. */
@@ -38,7 +40,12 @@ export const firstSystem = "palmistry";
 export function labNamed(
   name: string,
   root: string,
-  sizes: { readonly http: number; readonly https: number; readonly hosts?: number | undefined },
+  sizes: {
+    readonly http: number;
+    readonly https: number;
+    readonly hosts?: number | undefined;
+    readonly prepared?: boolean | undefined;
+  },
   env = process.env,
   system = firstSystem,
 ): Lab {
@@ -56,6 +63,7 @@ export function labNamed(
     httpPort: sizes.http,
     httpsPort: sizes.https,
     ...(sizes.hosts === undefined ? {} : { hosts: sizes.hosts }),
+    ...(sizes.prepared === undefined ? {} : { prepared: sizes.prepared }),
   };
 }
 

@@ -39,7 +39,8 @@ export async function build(lab: Lab, systems: readonly LabSystem[], progress: P
     return daemon;
   });
   const images = labImages(lab.root, systems);
-  const wanted = [images.base, images.host, images.parts, ...images.published.map(({ image }) => image)];
+  const hosts = lab.prepared === true ? [images.host, images.prepared] : [images.host];
+  const wanted = [images.base, ...hosts, images.parts, ...images.published.map(({ image }) => image)];
   const [engine] = await Promise.all([
     progress.phase("engine", (report) => ensureEngine(lab, report)),
     progress.phase("images", (report) => ensureImages(docker, lab.cache, wanted, report)),

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Route, Site } from "../../components/config/edge.ts";
 import { systemSchema, type System } from "../../components/config/system.ts";
+import { hasFiles, labCommand, labObjects } from "./support/command.ts";
 import { createLab, type TestLab } from "./support/lab.ts";
 
 /** A route as a visitor asks for it. */
@@ -18,7 +19,7 @@ describe("systems in one lab", function () {
   });
 
   async function bringUp(name: string): Promise<TestLab> {
-    const lab = labs[0] ? await labs[0].beside(name) : await createLab(undefined, undefined, name);
+    const lab = labs[0] ? await labs[0].beside(name) : await createLab({ system: name, prepared: true });
     labs.push(lab);
     await lab.mustUp();
     return lab;
@@ -68,6 +69,30 @@ describe("systems in one lab", function () {
       const preview = await kept.pulumi("refresh", "--preview-only", "--expect-no-changes");
       assert.equal(preview.code, 0, preview.stdout + preview.stderr);
     });
+
+    it("are gone after down, with all files of the lab, and other labs are not", async () => {
+      const { name } = named("fitness-crm").lab;
+      const others = (await labObjects()).filter(({ lab }) => lab !== name);
+      const { code, output } = await labCommand(["down", "--name", name]);
+      assert.equal(code, 0, output);
+      assert.match(output, /Kept, for the next lab: /);
+      const left = await labObjects();
+      assert.deepEqual(
+        left.filter(({ lab }) => lab === name),
+        [],
+      );
+      for (const { id, lab } of others) {
+        // A lab may have gone meanwhile by itself.
+        if (await hasFiles(lab))
+          assert.ok(
+            left.some((each) => each.id === id),
+            `${id} of ${lab}`,
+          );
+      }
+      for (const { lab } of labs) assert.equal(await hasFiles(lab.stack), false, lab.stack);
+      assert.equal(await hasFiles(name), false);
+      labs.length = 0;
+    });
   });
 });
 
@@ -77,7 +102,7 @@ describe("personal-assistant on three hosts", function () {
   after(() => lab?.destroy());
 
   isAsDefined("personal-assistant", async () => {
-    lab = await createLab(undefined, undefined, "personal-assistant");
+    lab = await createLab({ system: "personal-assistant", prepared: true });
     await lab.mustUp();
     return lab;
   });

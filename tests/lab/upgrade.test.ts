@@ -42,8 +42,8 @@ describe("an upgrade", function () {
       connections: 100,
     };
     const [kept, fresh] = await Promise.all([
-      startLoad({ ...target, rate: 300, requests: 20_000 }),
-      startLoad({ ...target, rate: 30, requests: 2_000, keepAlive: false }),
+      startLoad({ ...target, rate: 500, requests: 20_000 }),
+      startLoad({ ...target, rate: 50, requests: 2_000, keepAlive: false }),
     ]);
     await lab.pin({ api: "palmistry-api:1.1.0" });
     const up = await lab.up();

@@ -29,7 +29,7 @@ describe("a system behind Cloudflare with certificates of its Origin CA", functi
   let own: ClientCertificate;
 
   before(async () => {
-    lab = await createLab(undefined, undefined, "cap-demo");
+    lab = await createLab({ system: "cap-demo" });
     site = `cp.${lab.lab.domain}`;
     own = clientCertificate();
     root = ((await (await fetch(`${origin()}/lab/origin-ca/ec`)).json()) as { certificate: string }).certificate;

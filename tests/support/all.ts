@@ -41,30 +41,35 @@ export interface Outcome {
 }
 
 /**
- * Files of tests/lab that share one lab, those that bring up labs of their own, and those that need none. The last
- * mostly wait, for a drain, a renewal, a store that starts: two at a time take little more than half as long. The one
- * that takes longest comes first.
+ * Files of tests/lab that share one lab, with the one that brings it up first; those that bring up labs of their own;
+ * and those that need none. The last mostly wait, for a drain, a renewal, a store that starts.
  */
-export function labFiles(root = join(import.meta.dirname, "../..")): {
+export function labFiles(root: string): {
   shared: string[];
   own: string[];
   parts: string[];
 } {
-  const folder = join(root, "tests/lab");
-  const files = readdirSync(folder).filter((name) => name.endsWith(".test.ts"));
-  const says = (name: string, words: RegExp): boolean => words.test(readFileSync(join(folder, name), "utf8"));
-  const shares = (name: string): boolean => says(name, /sharedLab/);
-  const needsLab = (name: string): boolean => says(name, /support\/lab\.ts|lab\/main\.ts/);
-  const paths = (names: string[]) => names.map((name) => `tests/lab/${name}`);
-  const rank = (name: string): number => (name === "store-images.test.ts" ? 0 : 1);
+  const files = testFiles(root, "tests/lab", ["lab-life", "store-images"]);
+  const says = (path: string, words: RegExp): boolean => words.test(readFileSync(join(root, path), "utf8"));
+  const shares = (path: string): boolean => says(path, /shared?Lab\b/);
+  const needsLab = (path: string): boolean => says(path, /support\/lab\.ts|lab\/main\.ts/);
   return {
-    shared: paths(files.filter(shares).toSorted()),
-    own: paths(files.filter((name) => needsLab(name) && !shares(name)).toSorted()),
-    parts: paths(files.filter((name) => !needsLab(name)).toSorted((a, b) => rank(a) - rank(b))),
+    shared: files.filter(shares),
+    own: files.filter((path) => needsLab(path) && !shares(path)),
+    parts: files.filter((path) => !needsLab(path)),
   };
 }
 
-const { shared, own, parts } = labFiles();
+/** Those of a folder, the ones that take longest first: what runs beside others should not end alone. */
+function testFiles(root: string, folder: string, first: readonly string[]): string[] {
+  const names = readdirSync(join(root, folder)).filter((name) => name.endsWith(".test.ts"));
+  const ahead = first.map((name) => `${name}.test.ts`).filter((name) => names.includes(name));
+  return [...new Set([...ahead, ...names.toSorted()])].map((name) => `${folder}/${name}`);
+}
+
+const repository = join(import.meta.dirname, "../..");
+const engine = testFiles(repository, "tests/engine", ["plugin-docker", "operations", "cloudflare-system"]);
+const { shared, own, parts } = labFiles(repository);
 
 const suites: readonly Suite[] = [
   { name: "lint", run: { command: ["npm", "run", "--silent", "lint"] } },
@@ -72,9 +77,9 @@ const suites: readonly Suite[] = [
   { name: "unit", run: { mocha: "tests/unit/**/*.test.ts" }, beside: true },
   { name: "contract", run: { mocha: "tests/contract/**/*.test.ts" } },
   { name: "preview", run: { mocha: "tests/preview/**/*.test.ts", timeoutMs: 300_000 }, beside: true },
-  { name: "engine", run: { mocha: "tests/engine/**/*.test.ts", timeoutMs: 300_000, jobs: 3 } },
-  { name: "parts", run: { mocha: parts, timeoutMs: 900_000, jobs: 3 }, slow: true },
-  { name: "lab", run: { mocha: shared, timeoutMs: 900_000 }, slow: true },
+  { name: "engine", run: { mocha: engine, timeoutMs: 300_000, jobs: 3 }, beside: true },
+  { name: "parts", run: { mocha: parts, timeoutMs: 900_000 }, slow: true },
+  { name: "lab", run: { mocha: shared, timeoutMs: 900_000 }, slow: true, beside: true },
   { name: "labs", run: { mocha: own, timeoutMs: 900_000 }, slow: true, beside: true },
 ];
 
@@ -230,8 +235,12 @@ if (import.meta.main) {
     await ensurePrograms(["shellcheck"], (step) => {
       process.stdout.write(`${step}\n`);
     });
-    const root = join(import.meta.dirname, "../..");
-    const options = { root, evenAfterFailures: values.all === true, output: "inherit", signal: stop.signal } as const;
+    const options = {
+      root: repository,
+      evenAfterFailures: values.all === true,
+      output: "inherit",
+      signal: stop.signal,
+    } as const;
     const outcomes = await runSuites(chosen, options);
     process.stdout.write(`\n${summary(outcomes)}\n`);
     process.exitCode = stop.signal.aborted ? 130 : outcomes.some(({ failed }) => failed > 0) ? 1 : 0;

@@ -112,13 +112,13 @@ function say(line: string): void {
 
 async function openBareLab(values: Values, hosts: number): Promise<{ lab: TestLab; made?: number }> {
   if (values.name !== undefined) throw new Error(`--name: has hosts that are in use, got ${values.name}; leave it out`);
-  return { lab: await createLab(undefined, hosts) };
+  return { lab: await createLab({ hosts }) };
 }
 
 async function openLab(values: Values, hosts: number): Promise<{ lab: TestLab; made?: number }> {
   if (values.name === undefined) {
     const started = performance.now();
-    const lab = await createLab(undefined, hosts);
+    const lab = await createLab({ hosts });
     const up = await lab.mustUp();
     const made = (performance.now() - started) / 1000;
     say(`a new lab in ${made.toFixed(0)} s, of which the first up ${up.seconds.toFixed(0)} s`);

@@ -11,6 +11,7 @@ const others = catalog(root).filter(({ repository }) => !used.includes(repositor
 const all: Image[] = [
   images.base,
   images.host,
+  images.prepared,
   images.parts,
   ...[...images.published, ...others].map((each) => each.image),
 ];

@@ -117,8 +117,8 @@ export class TestLab {
 
   /** The same lab with another system beside what runs there. */
   async beside(system: string): Promise<TestLab> {
-    const { name, httpPort, httpsPort } = this.lab;
-    const lab = labNamed(name, root, { http: httpPort, https: httpsPort }, process.env, system);
+    const { name, httpPort, httpsPort, prepared } = this.lab;
+    const lab = labNamed(name, root, { http: httpPort, https: httpsPort, prepared }, process.env, system);
     return new TestLab(await withLock(lab.directory, () => prepare(lab, progress)));
   }
 
@@ -147,15 +147,21 @@ type Pushed = Record<string, { readonly digest: string } | undefined>;
 const progress = new Progress((text) => process.stderr.write(text));
 const quiet = new Progress(() => undefined);
 
+/** What a lab of a test's own is to be like. */
+export interface NewLab {
+  readonly hosts?: number | undefined;
+  readonly system?: string;
+  /** See {@link Lab}. */
+  readonly prepared?: boolean;
+}
+
 /** Everything but the `pulumi up`: that is what a test is about. */
-export async function createLab(
-  name = `t-${randomBytes(4).toString("hex")}`,
-  hosts?: number,
-  system?: string,
-): Promise<TestLab> {
+export async function createLab(options: NewLab = {}): Promise<TestLab> {
+  const { hosts, system, prepared } = options;
+  const name = `t-${randomBytes(4).toString("hex")}`;
   await removeAbandoned();
   const [http = 0, https = 0] = await freePorts(2);
-  const lab = labNamed(name, root, { http, https, hosts }, process.env, system);
+  const lab = labNamed(name, root, { http, https, hosts, prepared }, process.env, system);
   await writeFileAtomic(join(lab.directory, "owner"), String(process.pid));
   return new TestLab(await withLock(lab.directory, () => prepare(lab, progress)));
 }
@@ -169,6 +175,13 @@ export async function sharedLab(): Promise<TestLab> {
     return lab;
   });
   return await shared;
+}
+
+/** Has them share a lab that is up with release 1.0.0 already; false when they share one by now. */
+export function shareLab(lab: Lab): boolean {
+  if (shared) return false;
+  shared = withLock(lab.directory, () => prepare(lab, progress)).then((prepared) => new TestLab(prepared));
+  return true;
 }
 
 // A hook outside of any suite runs once, after all of them. Under anything but mocha the caller destroys the lab.

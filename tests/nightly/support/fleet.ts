@@ -47,7 +47,7 @@ export class FleetLab {
   }
 
   static async #create(): Promise<FleetLab> {
-    const lab = await createLab(undefined, 3);
+    const lab = await createLab({ hosts: 3 });
     const file = await readFile(lab.stackFile, "utf8");
     // Two of what visitors see, so that the loss of a host leaves one.
     const pristine = setValue(file, ["config", "berth:services", "frontend"], { replicas: 2 });

@@ -44,7 +44,7 @@ function noteAll(bench: Bench, scenario: string, found: Bootstrap, compared: Par
 }
 
 async function withLab<T>(hosts: number, work: (lab: TestLab) => Promise<T>): Promise<T> {
-  const lab = await createLab(undefined, hosts);
+  const lab = await createLab({ hosts });
   try {
     return await work(lab);
   } finally {
