@@ -29,8 +29,10 @@ const secrets = [
 ];
 const uploads = { uploads: "/var/lib/palmistry/uploads" };
 
-// A replica takes traffic only after its first good probe, so the interval is part of every rollout's length.
-const health = { path: "/health", startInterval: "500 ms", timeout: "2 seconds", retries: 3 } as const;
+// A replica takes traffic only after its first good probe, and `up` waits while swarm watches it: both are part of every
+// rollout's length.
+const health = { path: "/health", startInterval: "250 ms", timeout: "2 seconds", retries: 3 } as const;
+const rollout = { monitor: "1 second" } as const;
 
 // 10 MB of file plus the multipart wrapping around it.
 const uploadSize = "12 MB";
@@ -78,6 +80,7 @@ export default defineSystem({
       resources: { memory: "512 MB" },
       volumes: uploads,
       health,
+      rollout,
       dependsOn: ["migrate", "postgres", "redis"],
       // One process: pool and overflow; REDIS_MAX_CONNECTIONS.
       connections: { postgres: 50, redis: 50 },
@@ -91,6 +94,7 @@ export default defineSystem({
       networks: ["edge", "backend"],
       resources: { memory: "256 MB" },
       health,
+      rollout,
     },
     worker: {
       kind: "worker",

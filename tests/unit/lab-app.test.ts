@@ -102,7 +102,8 @@ describe("sample application", () => {
   });
 
   it("ends with 1 and a last word soon after it started at a crashing version", async () => {
-    const app = await start("web", { APP_VERSION: "1.3.0-crash" });
+    const app = await start("web", { APP_VERSION: "1.3.0-crash" }, "listening");
+    assert.equal((await app.ask("/health")).status, 503, "nobody takes it for healthy before");
     assert.equal(await app.exitCode(), 1);
     assert.match(app.log.at(-1) ?? "", /fatal: settings of this release cannot be read/);
   });

@@ -19,6 +19,8 @@ export const settings = {
 
 export const isBroken = settings.version.endsWith("-broken");
 export const isCrashing = settings.version.endsWith("-crash");
+/** Of neither is any task ever healthy, however early it is asked. */
+export const isBad = isBroken || isCrashing;
 
 /** A secret by name; undefined when it was not handed over or is empty. */
 export function secret(name: string): string | undefined {

@@ -4,7 +4,7 @@ import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { countRequest, renderMetrics } from "./metrics.ts";
 import { frontend } from "./page.ts";
-import { isBroken, log, secretFiles, settings } from "./settings.ts";
+import { isBad, log, secretFiles, settings } from "./settings.ts";
 import { acceptSockets } from "./sockets.ts";
 
 let draining = false;
@@ -57,7 +57,7 @@ export function serve(): void {
       process.exit(0);
     };
     // An edge never heard of what was never healthy: nobody is on the way here.
-    const lameDuckMs = isBroken ? 0 : settings.lameDuckMs;
+    const lameDuckMs = isBad ? 0 : settings.lameDuckMs;
     setTimeout(() => {
       server.close(ended("drained"));
       closeIdle();
@@ -85,9 +85,9 @@ async function answer(method: string, url: URL): Promise<Answer> {
       return { body: settings.version };
     case "/health":
     case "/overall":
-      return isBroken ? { status: 503, body: "unhealthy: this release never is healthy\n" } : { body: "ok\n" };
+      return isBad ? { status: 503, body: "unhealthy: this release never is healthy\n" } : { body: "ok\n" };
     case "/ready":
-      return draining || isBroken ? { status: 503, body: "not ready\n" } : { body: "ready\n" };
+      return draining || isBad ? { status: 503, body: "not ready\n" } : { body: "ready\n" };
     case "/slow":
       await sleep(durationOf(url));
       return { body: "done\n" };

@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { countJob, renderMetrics } from "./metrics.ts";
 import { Redis } from "./redis.ts";
-import { isBroken, log, secret, settings } from "./settings.ts";
+import { isBad, log, secret, settings } from "./settings.ts";
 
 const queue = "jobs";
 const state = {
@@ -16,7 +16,7 @@ export function work(): void {
   const url = secret("REDIS_URL");
   state.connected = url === undefined;
   createServer((request, response) => {
-    const healthy = state.connected && !isBroken;
+    const healthy = state.connected && !isBad;
     if (request.url === "/metrics") response.end(renderMetrics({ draining: state.stopping }));
     else response.writeHead(healthy ? 200 : 503).end(healthy ? "ok\n" : "unhealthy\n");
   }).listen(settings.port);
