@@ -8,6 +8,7 @@ import { setValue } from "../../../operations/yaml-edit.ts";
 import palmistry from "../../../systems/palmistry/system.ts";
 import type { Result, TestLab } from "../../lab/support/lab.ts";
 import { switchOverMs, type LoadResult } from "../load.ts";
+import { until } from "../until.ts";
 import { must, note, noteLoss, refused, underLoad, type Bench, type Scenario, type What } from "./context.ts";
 import { bootstrap } from "./bootstrap.ts";
 import { edge } from "./edge.ts";
@@ -124,6 +125,7 @@ async function byHand(bench: Bench, what: Upgraded): Promise<void> {
   for (let run = 0; run < bench.runs; run++) {
     const images = await pins(lab, what);
     const update = async (image: string) => must(await updateService(lab, `palmistry-${what.key}`, image));
+    await settled(lab, what.path);
     const { value, load } = await underLoad(bench, async () => update(images.fresh), what.path);
     note(bench, scenario, "until done", { unit: "s" }, value.seconds);
     noteLoss(bench, scenario, load, {});
@@ -132,6 +134,15 @@ async function byHand(bench: Bench, what: Upgraded): Promise<void> {
   }
   // What the swarm runs is what it was, but it was not Pulumi that said so last.
   await lab.mustUp();
+}
+
+/** Until visitors get the old version alone: those that drain after the change before would be taken for new ones. */
+async function settled(lab: TestLab, path: string): Promise<void> {
+  let since = Date.now();
+  await until(`${path} answers ${old} alone`, 30_000, async () => {
+    if ((await lab.get(path)).body.trim() !== old) since = Date.now();
+    return Date.now() - since > 3000 ? true : undefined;
+  });
 }
 
 async function updateService(lab: TestLab, service: string, image: string): Promise<Result> {
