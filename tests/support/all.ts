@@ -9,8 +9,8 @@ import { ensurePrograms } from "../../lab/packages.ts";
 /*
  * Every check there is, quick ones first, with one count at the end: what `npm test` and CI run.
  *
- * A failure does not stop the quick suites: one run shows everything that is wrong. Parts and lab take many minutes and
- * are started only when those all passed; `--all` starts them all the same.
+ * A failure does not stop the quick suites: one run shows everything that is wrong. Those on labs take many minutes and
+ * are started only when the others all passed; `--all` starts them all the same.
  */
 
 export interface Suite {
@@ -41,23 +41,13 @@ export interface Outcome {
 }
 
 /**
- * Files of tests/lab that share one lab, with the one that brings it up first; those that bring up labs of their own;
- * and those that need none. The last mostly wait, for a drain, a renewal, a store that starts.
+ * Files of tests/lab that share one lab, with the one that brings it up first, and the others: they have labs of their
+ * own, or need none.
  */
-export function labFiles(root: string): {
-  shared: string[];
-  own: string[];
-  parts: string[];
-} {
-  const files = testFiles(root, "tests/lab", ["lab-life", "store-images"]);
-  const says = (path: string, words: RegExp): boolean => words.test(readFileSync(join(root, path), "utf8"));
-  const shares = (path: string): boolean => says(path, /shared?Lab\b/);
-  const needsLab = (path: string): boolean => says(path, /support\/lab\.ts|lab\/main\.ts/);
-  return {
-    shared: files.filter(shares),
-    own: files.filter((path) => needsLab(path) && !shares(path)),
-    parts: files.filter((path) => !needsLab(path)),
-  };
+export function labFiles(root: string): { shared: string[]; others: string[] } {
+  const files = testFiles(root, "tests/lab", ["lab-life", "systems", "certificates", "store-images"]);
+  const shares = (path: string): boolean => /shared?Lab\b/.test(readFileSync(join(root, path), "utf8"));
+  return { shared: files.filter(shares), others: files.filter((path) => !shares(path)) };
 }
 
 /** Those of a folder, the ones that take longest first: what runs beside others should not end alone. */
@@ -69,7 +59,7 @@ function testFiles(root: string, folder: string, first: readonly string[]): stri
 
 const repository = join(import.meta.dirname, "../..");
 const engine = testFiles(repository, "tests/engine", ["plugin-docker", "operations", "cloudflare-system"]);
-const { shared, own, parts } = labFiles(repository);
+const { shared, others } = labFiles(repository);
 
 const suites: readonly Suite[] = [
   { name: "lint", run: { command: ["npm", "run", "--silent", "lint"] } },
@@ -78,9 +68,8 @@ const suites: readonly Suite[] = [
   { name: "contract", run: { mocha: "tests/contract/**/*.test.ts" } },
   { name: "preview", run: { mocha: "tests/preview/**/*.test.ts", timeoutMs: 300_000 }, beside: true },
   { name: "engine", run: { mocha: engine, timeoutMs: 300_000, jobs: 3 }, beside: true },
-  { name: "parts", run: { mocha: parts, timeoutMs: 900_000 }, slow: true },
-  { name: "lab", run: { mocha: shared, timeoutMs: 900_000 }, slow: true, beside: true },
-  { name: "labs", run: { mocha: own, timeoutMs: 900_000 }, slow: true, beside: true },
+  { name: "lab", run: { mocha: shared, timeoutMs: 900_000 }, slow: true },
+  { name: "labs", run: { mocha: others, timeoutMs: 900_000, jobs: 2 }, slow: true, beside: true },
 ];
 
 /** Runs suites in turn, and beside each other where they say so. */
@@ -214,7 +203,7 @@ export function summary(outcomes: readonly Outcome[]): string {
 const help = `node tests/support/all.ts [suite …] [--all]
 
 Runs ${suites.map(({ name }) => name).join(", ")}, or the named ones only.
-  --all  run parts, lab and labs also after a failure`;
+  --all  run lab and labs also after a failure`;
 
 if (import.meta.main) {
   const { positionals, values } = parseArgs({
