@@ -17,7 +17,6 @@ export const layersPath = "/layers";
 const layout = `set -eu
 cd /var/lib/registry
 blobs=docker/registry/v2/blobs/sha256
-repositories=docker/registry/v2/repositories
 `;
 
 /** Arguments: the repositories. A registry says that it has a layer only to who asks in a repository with its link. */
@@ -32,7 +31,7 @@ for layer in ${layersPath}/*; do
     ln -sfn "$layer" "$blob/data"
   fi
   for repository in "$@"; do
-    link=$repositories/$repository/_layers/sha256/$name/link
+    link=docker/registry/v2/repositories/$repository/_layers/sha256/$name/link
     [ -e "$link" ] || { mkdir -p "\${link%/*}" && printf 'sha256:%s' "$name" >"$link"; }
   done
 done`;
@@ -40,12 +39,15 @@ done`;
 /** Docker asks a repository for layers of more than 10 MB that other repositories had; they have about half of it here. */
 export const keep = `${layout}
 [ -d "$blobs" ] || exit 0
+# What an interruption left.
+find ${layersPath} -name '.new-*' -mmin +60 -delete
 find "$blobs" -name data -type f -size +4M | while read -r data; do
   blob=\${data%/*}
   name=\${blob##*/}
   [ -e "${layersPath}/$name" ] && continue
-  cp "$data" "${layersPath}/.$name.$$"
-  mv "${layersPath}/.$name.$$" "${layersPath}/$name"
+  # Another lab may have the same one to give at the same time.
+  new=$(mktemp ${layersPath}/.new-XXXXXXXX)
+  { cp "$data" "$new" && mv "$new" "${layersPath}/$name"; } || { rm -f "$new"; exit 1; }
 done`;
 
 /** Has the registry say yes to what earlier labs pushed. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -27,11 +28,10 @@ describe("layers that labs hand on", () => {
     mkdirSync(blob(registry, digest), { recursive: true });
     writeFileSync(join(blob(registry, digest), "data"), Buffer.alloc(bytes, digest));
   };
+  const here = (script: string, registry: string) =>
+    script.replaceAll("/var/lib/registry", join(root, registry)).replaceAll("/layers", join(root, "layers"));
   const run = (script: string, registry: string, ...args: string[]) => {
-    const text = script
-      .replaceAll("/var/lib/registry", join(root, registry))
-      .replaceAll("/layers", join(root, "layers"));
-    const { status, stderr } = spawnSync("sh", ["-c", text, "sh", ...args], { encoding: "utf8" });
+    const { status, stderr } = spawnSync("sh", ["-c", here(script, registry), "sh", ...args], { encoding: "utf8" });
     assert.equal(status, 0, stderr);
   };
   const kept = () => readdirSync(join(root, "layers"));
@@ -74,6 +74,18 @@ describe("layers that labs hand on", () => {
     assert.deepEqual(kept(), [large]);
     run(offer, "two", "api");
     assert.equal(readFileSync(join(blob("two", large), "data")).length, 6 * megabyte);
+  });
+
+  it("come whole from labs that have the same ones at the same time", async () => {
+    const registries = ["one", "two", "three", "four"];
+    for (const registry of registries) put(registry, large, 40 * megabyte);
+    const ends = registries.map(async (registry) => once(spawn("sh", ["-c", here(keep, registry)]), "exit"));
+    assert.deepEqual(
+      (await Promise.all(ends)).map(([code]: unknown[]) => code),
+      [0, 0, 0, 0],
+    );
+    assert.deepEqual(kept(), [large], "and nothing beside it");
+    assert.equal(readFileSync(join(root, "layers", large)).length, 40 * megabyte);
   });
 
   it("are none for the first lab", () => {
