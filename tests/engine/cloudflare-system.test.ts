@@ -1,49 +1,26 @@
 import assert from "node:assert/strict";
-import { symlink } from "node:fs/promises";
-import { join } from "node:path";
-import { labAccount, type Stored } from "../../lab/cloudflare/store.ts";
-import { permissions, type Permission } from "../../lab/cloudflare/tokens.ts";
-import { stackFile, stackHost } from "../support/cloudflare-stack.ts";
-import { TestCloudflare } from "../support/cloudflare.ts";
-import { PulumiProject, type Result } from "../support/pulumi.ts";
+import type { Stored } from "../../lab/cloudflare/store.ts";
+import { permissions } from "../../lab/cloudflare/tokens.ts";
+import { stackHost } from "../support/cloudflare-stack.ts";
+import type { TestCloudflare } from "../support/cloudflare.ts";
+import type { PulumiProject, Result } from "../support/pulumi.ts";
 import type { Mapping } from "../support/systems.ts";
-
-/* What fitness-crm has at Cloudflare, by berth's components and stack file, on the real engine against the lab's API. */
-
-const root = join(import.meta.dirname, "../..");
-
-/** The part of index.ts that is at Cloudflare; services and edge hosts are thought to be there. */
-const program = `
-const { configOf } = await import(${JSON.stringify(join(root, "tests/support/systems.ts"))});
-const from = (file) => import(${JSON.stringify(join(root, "components/cloudflare/"))} + file);
-const { FurtherRecords } = await from("further-records.ts");
-const { LoadBalancing } = await from("load-balancing.ts");
-const { Purge } = await from("purge.ts");
-const { ZoneRecords } = await from("zone-records.ts");
-const { ZoneRules } = await from("zone-rules.ts");
-
-const config = await configOf("fitness-crm", "production", settings);
-const hosts = config.hosts.filter(({ labels, state }) => labels.edge === "true" && state === "active");
-for (const host of hosts) new ZoneRecords("dns-" + host.name, { config, host });
-new FurtherRecords("records", { config });
-const zone = new ZoneRules("zone", { config });
-new LoadBalancing("balancer", { config, hosts });
-new Purge("purge", { config }, { dependsOn: zone.ready });
-`;
+import { CloudflareSystem } from "./cloudflare-system.fixture.ts";
 
 const redirect = { from_value: { target_url: { value: "https://palmistry.test/" }, status_code: 301 } };
-const account = `/accounts/${labAccount.id}`;
 const digest = (of: string): string => `registry.test/frontend:1.0.0@sha256:${of.repeat(64)}`;
 describe("a system's part at Cloudflare on the real engine", function () {
   this.timeout(240_000);
+  let system: CloudflareSystem;
   let lab: TestCloudflare;
   let project: PulumiProject;
+  let account: string;
 
-  const zoneOf = (path: string) => `/zones/${lab.zone.id}${path}`;
-  const say = (changes?: Mapping, top?: Mapping) =>
-    project.settings(stackFile(lab.zone.id, changes, { "cloudflare:apiToken": lab.token, ...top }));
-  const get = async (path: string) => (await lab.call("GET", path)).result;
-  const list = async (path: string) => (await get(path)) as Stored[];
+  const zoneOf = (path: string) => system.zoneOf(path);
+  const say = (changes?: Mapping, top?: Mapping) => system.say(changes, top);
+  const get = (path: string) => system.get(path);
+  const list = (path: string) => system.list(path);
+  const everything = () => system.everything();
   const rules = async (phase: string) =>
     ((await get(zoneOf(`/rulesets/phases/${phase}/entrypoint`))) as { rules: Record<string, unknown>[] }).rules;
   const setting = async (id: string) => ((await get(zoneOf(`/settings/${id}`))) as { value: unknown }).value;
@@ -51,16 +28,6 @@ describe("a system's part at Cloudflare on the real engine", function () {
     const response = await fetch(`${lab.origin}/lab/purges`);
     return ((await response.json()) as { purges: { prefixes?: string[] }[] }).purges;
   };
-  /** Everything that is there, without what is new at each reading of it. */
-  const everything = async () => ({
-    records: (await lab.list()).map(({ type, name, content, proxied, ttl }) => [type, name, content, proxied, ttl]),
-    rulesets: (await list(zoneOf("/rulesets"))).map(({ id, name }) => [id, name]),
-    apps: (await list(zoneOf("/access/apps"))).map(({ id }) => id),
-    policies: (await list(`${account}/access/policies`)).map(({ id }) => id),
-    pools: (await list(`${account}/load_balancers/pools`)).map(({ id }) => id),
-    monitors: (await list(`${account}/load_balancers/monitors`)).map(({ id }) => id),
-    balancers: (await list(zoneOf("/load_balancers"))).map(({ id }) => id),
-  });
   const text = ({ stdout, stderr }: Result) => stdout + stderr;
   const shown = async () =>
     (await project.preview()).map(({ op, urn, detailedDiff }) => [
@@ -73,12 +40,8 @@ describe("a system's part at Cloudflare on the real engine", function () {
   let strangers: Awaited<ReturnType<typeof everything>>;
 
   before(async () => {
-    lab = await TestCloudflare.start();
-    await lab.restart("pro");
-    const env = { CLOUDFLARE_BASE_URL: lab.baseUrl, CLOUDFLARE_API_TOKEN: lab.token };
-    const dependencies = ["@pulumi/cloudflare", "@pulumi/command"];
-    project = await PulumiProject.create({ program, dependencies, env });
-    await symlink(join(root, "components"), join(project.directory, "components"));
+    system = await CloudflareSystem.start();
+    ({ lab, project, account } = system);
     await lab.create({ type: "A", name: "intranet.palmistry.test", content: "192.0.2.99" });
     await lab.create({ type: "TXT", name: "palmistry.test", content: '"somebody-elses-proof"' });
     const redirects = { rules: [{ action: "redirect", expression: "false", action_parameters: redirect }] };
@@ -268,87 +231,4 @@ describe("a system's part at Cloudflare on the real engine", function () {
       assert.equal((await purges()).length, before + 1);
     });
   });
-
-  describe("with a token that lacks", () => {
-    /** Something to write for each permission. */
-    const needs: readonly (readonly [Permission, RegExp, Mapping])[] = [
-      [
-        "DNS Write",
-        /lacks the permission "DNS Write" on this zone, got 403 from POST zones\/\w+\/dns_records for records-txt-new\.palmistry\.test; .*Zone, DNS, Edit/,
-        { records: [{ type: "TXT", name: "new.${domain}", text: "x" }] },
-      ],
-      [
-        "Zone Settings Write",
-        /lacks the permission "Zone Settings Write" on this zone, got 403 from PATCH zones\/\w+\/settings\/websockets for zone-websockets/,
-        { settings: { websockets: "off" } },
-      ],
-      [
-        "Zone WAF Write",
-        /lacks the permission "Zone WAF Write" on this zone, got 403 from PUT zones\/\w+\/rulesets\/\w+ for zone-http_ratelimit/,
-        { rateLimits: { api: { requests: 9, period: "1 minute", block: "1 minute" } } },
-      ],
-      [
-        "Cache Settings Write",
-        /lacks the permission "Cache Settings Write" .* for zone-http_request_cache_settings; .*Zone, Cache Rules, Edit/,
-        { cache: {} },
-      ],
-      [
-        "Zone Transform Rules Write",
-        /lacks the permission "Zone Transform Rules Write" .* for zone-http_response_headers_transform; .*Zone, Transform Rules, Edit/,
-        { headers: { "X-Robots-Tag": "none" } },
-      ],
-      [
-        "Access: Apps and Policies Write",
-        /lacks the permission "Access: Apps and Policies Write" on this account, got 403 from PUT accounts\/\w+\/access\/policies\/[\w-]+ for zone-access-policy/,
-        { access: { emails: ["ada@palmistry.test"] } },
-      ],
-      [
-        "Load Balancing: Monitors and Pools Write",
-        /lacks the permission "Load Balancing: Monitors and Pools Write" on this account, got 403 from PUT accounts\/\w+\/load_balancers\/monitors\/\w+ for balancer-monitor/,
-        { loadBalancer: { path: "/api/health", expect: "2xx", interval: "30 seconds" } },
-      ],
-    ];
-
-    let untouched: Awaited<ReturnType<typeof everything>>;
-    let said: string;
-    before(async () => {
-      await say();
-      await project.mustUp();
-      await say(Object.assign({}, ...needs.map(([, , change]) => change)) as Mapping);
-      untouched = await everything();
-      const lacking = needs.map(([permission]) => permission);
-      await lab.tokens(`${lab.token} ${permissions.filter((each) => !lacking.includes(each)).join(", ")}`);
-      const failed = await project.run("up", "--yes", "--skip-preview", "--continue-on-error");
-      await lab.tokens(lab.token);
-      said = text(failed);
-      assert.notEqual(failed.code, 0, said);
-    });
-
-    for (const [permission, message] of needs)
-      it(`"${permission}" names the call, the permission and where to add it`, () => {
-        assert.match(said, message);
-      });
-
-    it("any of them leaves nothing half done, and goes on once it has them", async () => {
-      assert.ok(!said.includes(lab.token));
-      assert.deepEqual(await everything(), untouched);
-      await project.mustUp();
-      assert.ok(await project.isSettled());
-    });
-  });
-
-  for (const [status, message] of [
-    [401, /cloudflare:apiToken: is not a token that Cloudflare knows, or it has expired, got 401 from PUT zones\//],
-    [429, /Cloudflare: has had too many calls of this account, got 429 from PUT .*; wait five minutes/],
-    [500, /Cloudflare: did not carry out a call, got 500 from PUT .* for zone-http_response_headers_transform; see/],
-  ] as const)
-    it(`says what to do after a ${status}, and goes on with the next up`, async () => {
-      await say({ headers: { "X-Robots-Tag": `none-${status}` } });
-      await lab.order({ method: "PUT", path: "rulesets", status });
-      const failed = await project.up();
-      assert.notEqual(failed.code, 0);
-      assert.match(text(failed), message);
-      await project.mustUp();
-      assert.ok(await project.isSettled());
-    });
 });
