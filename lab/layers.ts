@@ -41,7 +41,7 @@ export const keep = `${layout}
 [ -d "$blobs" ] || exit 0
 # What an interruption left.
 find ${layersPath} -name '.new-*' -mmin +60 -delete
-find "$blobs" -name data -type f -size +4M | while read -r data; do
+find "$blobs" -name data -size +4M | while read -r data; do
   blob=\${data%/*}
   name=\${blob##*/}
   [ -e "${layersPath}/$name" ] && continue

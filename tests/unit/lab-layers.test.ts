@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { keep, offer } from "../../lab/layers.ts";
@@ -86,6 +95,15 @@ describe("layers that labs hand on", () => {
     );
     assert.deepEqual(kept(), [large], "and nothing beside it");
     assert.equal(readFileSync(join(root, "layers", large)).length, 40 * megabyte);
+  });
+
+  it("are rid of what an interruption left, but not of what another lab is at", () => {
+    put("one", large, 6 * megabyte);
+    for (const name of [".new-left", ".new-under"]) writeFileSync(join(root, "layers", name), "");
+    const twoHoursAgo = Date.now() / 1000 - 7200;
+    utimesSync(join(root, "layers/.new-left"), twoHoursAgo, twoHoursAgo);
+    run(keep, "one");
+    assert.deepEqual(kept().sort(), [".new-under", large]);
   });
 
   it("are none for the first lab", () => {
